@@ -1,0 +1,197 @@
+import { z } from "zod";
+import { ErrorCode } from "../errors.ts";
+import { Usage } from "../event.ts";
+import { ProjectId, RunId } from "../ids.ts";
+import { limits } from "../limits.ts";
+import { Cost, ProviderName, providerAliases, providerNames, WorkspaceBackend } from "../run.ts";
+
+/** The `/v1` coding-agent dialect: what its clients send and receive. */
+
+export const Meta = z.object({ apiVersion: z.literal("v1"), ts: z.iso.datetime() });
+export const PageMeta = Meta.extend({
+  total: z.int().nonnegative(),
+  /** Path and query of the next page, or null on the last. */
+  next: z.string().nullable(),
+});
+
+/** Failure in every place and for every cause. `code` and `message` stand at the top as well, for old clients. */
+export const Problem = z.object({
+  ok: z.literal(false),
+  error: z.object({ code: ErrorCode, message: z.string(), details: z.json().optional() }),
+  code: ErrorCode,
+  message: z.string(),
+  meta: Meta,
+});
+export type Problem = z.infer<typeof Problem>;
+
+export const envelope = <T extends z.ZodType>(data: T) =>
+  z.object({ ok: z.literal(true), data, meta: Meta });
+export const page = <T extends z.ZodType>(item: T) =>
+  z.object({ ok: z.literal(true), data: z.array(item), meta: PageMeta });
+
+export const V1Status = z.enum(["queued", "running", "completed", "error", "cancelled"]);
+export type V1Status = z.infer<typeof V1Status>;
+
+const Prompt = z
+  .string()
+  .max(limits.promptMaxChars)
+  .refine((text) => text.trim().length > 0, "must not be blank");
+
+/** Trimmed, lower case, aliases resolved. */
+const Provider = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .transform((name) => providerAliases[name] ?? name)
+  .pipe(ProviderName)
+  .describe(`One of ${providerNames.join(", ")}, or an alias of one.`);
+
+const Backend = z.string().trim().toLowerCase().pipe(WorkspaceBackend);
+
+const runOptions = {
+  input: z.json().optional().describe("Additional JSON that the model is given beside the prompt."),
+  stream: z.boolean().optional().describe("Answer with the event stream itself."),
+  provider: Provider.nullish(),
+  model: z.string().trim().min(1).max(200).nullish(),
+  workspaceBackend: Backend.nullish(),
+};
+export const RunCreate = z.object({ prompt: Prompt, ...runOptions });
+export type RunCreate = z.infer<typeof RunCreate>;
+export const MessageCreate = z.object({ content: Prompt, ...runOptions });
+export type MessageCreate = z.infer<typeof MessageCreate>;
+
+export const ProjectCreate = z.object({
+  id: ProjectId.optional(),
+  name: z.string().trim().min(1).max(200).optional(),
+});
+
+export const Project = z.object({
+  id: ProjectId,
+  name: z.string(),
+  latestRunId: RunId.nullable(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+export type Project = z.infer<typeof Project>;
+export const ProjectCreated = Project.extend({ created: z.boolean() });
+
+export const RunCreated = z.object({
+  id: RunId,
+  projectId: ProjectId,
+  status: V1Status,
+  runIndex: z.int(),
+  writable: z.boolean(),
+  parentRunId: RunId.nullable(),
+  created: z.boolean(),
+});
+export type RunCreated = z.infer<typeof RunCreated>;
+
+export const MessageCreated = z.object({
+  run: RunCreated,
+  message: z.object({
+    role: z.literal("user"),
+    content: z.string(),
+    createdAt: z.iso.datetime(),
+  }),
+});
+
+export const RunSummary = z.object({
+  id: RunId,
+  projectId: ProjectId,
+  runIndex: z.int(),
+  writable: z.boolean(),
+  parentRunId: RunId.nullable(),
+  status: V1Status,
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  completedAt: z.iso.datetime().nullable(),
+  updatedAt: z.iso.datetime(),
+  prompt: z.string(),
+  input: z.json().nullable(),
+  output: z.string().nullable(),
+  error: z.string().nullable(),
+  durationMs: z.int().nullable(),
+  usage: Usage.nullable(),
+  cost: Cost.nullable(),
+  meta: z.object({
+    provider: z.string().nullable(),
+    model: z.string().nullable(),
+    modelSource: z.enum(["request", "env", "default"]).nullable(),
+    usageSource: z.literal("response_usage").nullable(),
+    pricingSource: z.literal("model_pricing_table").nullable(),
+    attempt: z.int(),
+    maxAttempts: z.int(),
+    sandboxId: z.string().nullable(),
+    workspaceBackend: WorkspaceBackend,
+    idempotencyKey: z.string(),
+    errorCode: z.string().nullable(),
+  }),
+});
+export type RunSummary = z.infer<typeof RunSummary>;
+
+export const Message = z.object({
+  id: z.int(),
+  projectId: ProjectId,
+  runId: RunId,
+  role: z.enum(["user", "assistant"]),
+  content: z.string(),
+  input: z.json().nullable(),
+  createdAt: z.iso.datetime(),
+});
+export type Message = z.infer<typeof Message>;
+
+export const RunCancelled = z.object({
+  id: RunId,
+  projectId: ProjectId,
+  status: V1Status,
+  /** The outcome is, or will be, cancelled, whatever the runner still reports. */
+  cancelled: z.boolean(),
+  writable: z.boolean(),
+});
+
+export const Health = z.object({
+  status: z.enum(["ok", "degraded"]),
+  ts: z.iso.datetime(),
+  checks: z.record(z.string(), z.object({ ok: z.boolean(), ms: z.number(), note: z.string().optional() })),
+});
+
+export const Root = z.object({
+  name: z.literal("millrace"),
+  status: z.literal("ok"),
+  version: z.literal("v1"),
+  docs: z.array(z.string()),
+  endpoints: z.array(z.string()),
+});
+
+export const Capabilities = z.object({
+  name: z.literal("millrace"),
+  actions: z.array(z.string()),
+  providers: z.array(z.string()),
+  workspaceBackends: z.array(z.object({ name: z.string(), available: z.boolean() })),
+  constraints: z.object({
+    planPhaseReadOnly: z.boolean(),
+    secrets: z.object({ readDotEnvDenied: z.boolean(), envExampleReadable: z.boolean() }),
+    promptMaxChars: z.int(),
+    requestBodyMaxBytes: z.int(),
+  }),
+  env: z.record(z.string(), z.string()),
+});
+
+export const IdempotencyKey = z
+  .string()
+  .trim()
+  .min(1)
+  .max(limits.idempotencyKeyMaxChars)
+  .describe("Names this request within its project: a repeat with the same body answers the same run.");
+
+/** SSE event names of this dialect. */
+export const V1FrameType = z.enum(["status", "token", "tool", "file_op", "done", "error"]);
+export type V1FrameType = z.infer<typeof V1FrameType>;
+/** The `data:` line of a frame. */
+export const V1Frame = z.object({
+  id: z.int().positive(),
+  event: V1FrameType,
+  data: z.json(),
+  ts: z.iso.datetime(),
+});
+export type V1Frame = z.infer<typeof V1Frame>;

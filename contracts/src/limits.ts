@@ -1,0 +1,29 @@
+/** Bounds that both sides of a contract must agree on. Units are in the names. */
+export const limits = {
+  /** Longest prompt or message content. Stands in OpenAPI as `maxLength`. */
+  promptMaxChars: 200_000,
+  requestBodyMaxBytes: 1_000_000,
+  idempotencyKeyMaxChars: 200,
+  pageDefault: 50,
+  pageMax: 500,
+  /** An event or step body above this goes to R2 first and leaves a pointer. */
+  inlineBodyMaxBytes: 256 * 1024,
+  /** Equal parts of an archive upload; only the last may be shorter (R2 demands equal parts). */
+  archivePartBytes: 8 * 1024 * 1024,
+  /** How long after a terminal event its attempt may still upload its archive. */
+  lateArchiveMs: 10 * 60_000,
+  heartbeatMs: 10_000,
+  leaseMs: 30_000,
+  leaseGraceMs: 15_000,
+  /** A runner's closed socket brings the lease's end forward to this. */
+  socketClosedLeaseMs: 5_000,
+  offerMs: 5_000,
+  cancelAckMs: 5_000,
+  cancelForceMs: 30_000,
+  /** How far a reader may be behind the bytes it reported as consumed. */
+  readerCreditBytes: 256 * 1024,
+  readerStuckMs: 60_000,
+  sseHeartbeatMs: 15_000,
+  /** Messages of earlier runs that a run is given, newest kept. */
+  conversationMaxChars: 400_000,
+} as const;

@@ -1,0 +1,67 @@
+import { isEventType, type EventType } from "./event.ts";
+
+/**
+ * How packed events travel from a run object to a reader at the edge, and how they lie in the log.
+ *
+ *     <first> SP <at> LF                one line per packed row: seq of its first event, its commit time in ms
+ *     <type> TAB <data as JSON> LF      one line per event; JSON never holds a raw tab or line feed
+ *     ... LF LF                         an empty line ends the row
+ *
+ * Text rather than one JSON array: a projector that needs only the type never parses the data, and
+ * a row is sent as it lies on disk.
+ */
+export interface PackedRow {
+  readonly first: number;
+  readonly at: number;
+  /** Event lines, each ended by LF. */
+  readonly body: string;
+}
+
+/** One event of a packed row, its data still encoded. */
+export interface EncodedEvent {
+  readonly seq: number;
+  readonly at: number;
+  readonly type: EventType;
+  readonly json: string;
+}
+
+export function encodeEvent(event: { readonly type: EventType; readonly data: unknown }): string {
+  return `${event.type}\t${JSON.stringify(event.data)}\n`;
+}
+
+export function encodeRow(row: PackedRow): string {
+  return `${row.first} ${row.at}\n${row.body}\n`;
+}
+
+/** Calls `visit` for each event after `after`. The text holds whole rows, as `encodeRow` made them. */
+export function forEachEvent(text: string, after: number, visit: (event: EncodedEvent) => void): void {
+  let from = 0;
+  while (from < text.length) {
+    const headEnd = text.indexOf("\n", from);
+    const [first = "", at = ""] = text.slice(from, headEnd).split(" ");
+    from = visitRow(text, headEnd + 1, { seq: Number(first), at: Number(at), after }, visit);
+  }
+}
+
+/** Visits the lines from `from` to the empty line that ends the row; answers where the next row starts. */
+function visitRow(
+  text: string,
+  from: number,
+  row: { readonly seq: number; readonly at: number; readonly after: number },
+  visit: (event: EncodedEvent) => void,
+): number {
+  let seq = row.seq;
+  let start = from;
+  for (;;) {
+    const end = text.indexOf("\n", start);
+    if (end === start || end === -1) return end === -1 ? text.length : end + 1;
+    if (seq > row.after) {
+      const tab = text.indexOf("\t", start);
+      const type = text.slice(start, tab);
+      if (!isEventType(type)) throw new Error(`log holds an unknown event type at seq ${seq}`);
+      visit({ seq, at: row.at, type, json: text.slice(tab + 1, end) });
+    }
+    seq += 1;
+    start = end + 1;
+  }
+}

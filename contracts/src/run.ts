@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { FailureCode } from "./errors.ts";
+import { Usage } from "./event.ts";
+import { OrgId, PoolName, ProjectId, RunId } from "./ids.ts";
+
+/** The life of a run, as the run object keeps it. Dialects map it to their own words. */
+export const RunStatus = z.enum([
+  "queued",
+  "dispatched",
+  "running",
+  "waiting",
+  "cancelling",
+  "succeeded",
+  "failed",
+  "cancelled",
+]);
+export type RunStatus = z.infer<typeof RunStatus>;
+
+export const TerminalStatus = RunStatus.extract(["succeeded", "failed", "cancelled"]);
+export type TerminalStatus = z.infer<typeof TerminalStatus>;
+
+export function isOver(status: RunStatus): status is TerminalStatus {
+  return status === "succeeded" || status === "failed" || status === "cancelled";
+}
+
+export const providerNames = [
+  "openai",
+  "anthropic",
+  "google",
+  "groq",
+  "mistral",
+  "cohere",
+  "xai",
+  "zai",
+  "openrouter",
+  "kimi",
+  "qwen",
+] as const;
+export const ProviderName = z.enum(providerNames);
+export type ProviderName = z.infer<typeof ProviderName>;
+
+/** Other names that clients use for a provider. */
+export const providerAliases: Readonly<Record<string, ProviderName>> = {
+  gemini: "google",
+  moonshot: "kimi",
+  alibaba: "qwen",
+  dashscope: "qwen",
+};
+
+export const WorkspaceBackend = z.enum(["host", "e2b"]);
+export type WorkspaceBackend = z.infer<typeof WorkspaceBackend>;
+
+/** What a run is asked to do. Written once, when the run object is initialised. */
+export const RunSpec = z.object({
+  orgId: OrgId,
+  /** The thread: a `/v1` project. */
+  projectId: ProjectId,
+  runId: RunId,
+  /** 1-based within the project. */
+  runIndex: z.int().positive(),
+  parentRunId: RunId.nullable(),
+  kind: z.enum(["run", "message"]),
+  prompt: z.string(),
+  input: z.json().nullable(),
+  provider: ProviderName.nullable(),
+  model: z.string().nullable(),
+  workspaceBackend: WorkspaceBackend,
+  pool: PoolName,
+  maxAttempts: z.int().positive(),
+  idempotencyKey: z.string(),
+  createdAt: z.int(),
+});
+export type RunSpec = z.infer<typeof RunSpec>;
+
+export const ConversationMessage = z.object({
+  role: z.enum(["user", "assistant"]),
+  content: z.string(),
+});
+export type ConversationMessage = z.infer<typeof ConversationMessage>;
+
+/**
+ * The files of a project as its last finished run left them: a git tree in the snapshot repository and
+ * the R2 key of a bundle that holds it.
+ */
+export const WorkspaceState = z.object({
+  runId: RunId,
+  runIndex: z.int(),
+  tree: z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/),
+  bundleKey: z.string(),
+});
+export type WorkspaceState = z.infer<typeof WorkspaceState>;
+
+export const Cost = z.object({
+  currency: z.string(),
+  estimatedUsd: z.number(),
+  pricingVersion: z.string(),
+});
+export type Cost = z.infer<typeof Cost>;
+
+/** A stored zip of a run's workspace. */
+export const ArchiveRecord = z.object({
+  key: z.string(),
+  sizeBytes: z.int(),
+  fileCount: z.int(),
+});
+export type ArchiveRecord = z.infer<typeof ArchiveRecord>;
+
+/** A run as the run object sees it now; `version` is the log's tail, so a later view always has a larger one. */
+export const RunView = z.object({
+  spec: RunSpec,
+  version: z.int(),
+  status: RunStatus,
+  /** A cancel was accepted: the outcome is, or will be, cancelled. */
+  cancelled: z.boolean(),
+  attempt: z.int(),
+  failures: z.int(),
+  startedAt: z.int().nullable(),
+  completedAt: z.int().nullable(),
+  updatedAt: z.int(),
+  output: z.string().nullable(),
+  error: z.object({ code: FailureCode, error: z.string() }).nullable(),
+  usage: Usage.nullable(),
+  cost: Cost.nullable(),
+  provider: z.string().nullable(),
+  model: z.string().nullable(),
+  modelSource: z.enum(["request", "env", "default"]).nullable(),
+  archive: ArchiveRecord.nullable(),
+  /** An attempt has opened a workspace; without one there will never be an archive. */
+  hadWorkspace: z.boolean(),
+});
+export type RunView = z.infer<typeof RunView>;

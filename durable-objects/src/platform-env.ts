@@ -1,0 +1,43 @@
+import type { PoolObject } from "./pool/pool-object.ts";
+import type { RunObject } from "./run/run-object.ts";
+import type { ThreadObject } from "./thread/thread-object.ts";
+
+/** What the dispatch queue carries. A message is a hint: the run object decides whether it still means anything. */
+export interface DispatchMessage {
+  readonly orgId: string;
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+/** Bindings and settings of the Worker, as wrangler.toml names them. Objects and edge share them. */
+export interface PlatformEnv {
+  readonly RUNS: DurableObjectNamespace<RunObject>;
+  readonly THREADS: DurableObjectNamespace<ThreadObject>;
+  readonly POOLS: DurableObjectNamespace<PoolObject>;
+  readonly DB: D1Database;
+  readonly ARCHIVES: R2Bucket;
+  readonly DISPATCH: Queue<DispatchMessage>;
+  /** Signs run tokens. A secret. */
+  readonly RUN_TOKEN_SECRET: string;
+  /** Opens the default org's default pool to runners. A secret. */
+  readonly POOL_TOKEN: string;
+  /** Bootstraps the default org's first API key. A secret. */
+  readonly AGENT_API_KEY?: string;
+  /** Comma-separated origins for CORS; unset: http(s)://localhost and 127.0.0.1 on any port. */
+  readonly CORS_ORIGINS?: string;
+  /** "off" leaves dispatch to the queue and the alarm; anything else also asks the pool at once. */
+  readonly DISPATCH_FAST_PATH?: string;
+  /** Lease of a claimed attempt in milliseconds; 30000 when unset. Heartbeats come at a third of it. */
+  readonly LEASE_MS?: string;
+  /** Milliseconds an unclaimed run waits before it fails with no_runner; 24 h when unset. */
+  readonly START_DEADLINE_MS?: string;
+  /** Attempts per run; 3 when unset. */
+  readonly MAX_ATTEMPTS?: string;
+}
+
+/** The names under which objects live. Every name starts with the org: one tenant's id never opens another's object. */
+export const objectNames = {
+  run: (orgId: string, runId: string) => `${orgId}/${runId}`,
+  thread: (orgId: string, projectId: string) => `${orgId}/${projectId}`,
+  pool: (orgId: string, pool: string) => `${orgId}/${pool}`,
+} as const;

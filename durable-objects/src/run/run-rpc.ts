@@ -1,0 +1,77 @@
+import type {
+  ArchiveRecord,
+  ConversationMessage,
+  RunSpec,
+  RunView,
+  UploadComplete,
+  UploadKind,
+  WorkspaceState,
+} from "@millrace/contracts";
+
+/** A refusal that a caller is expected to handle; errors thrown across RPC lose their class. */
+export interface Refusal<Code extends string> {
+  readonly ok: false;
+  readonly code: Code;
+}
+
+/** What a run needs that is known only once its predecessors are over. */
+export interface Release {
+  readonly conversation: readonly ConversationMessage[];
+  readonly workspace: WorkspaceState | null;
+}
+
+export type UploadGrant =
+  { readonly ok: true; readonly key: string } | Refusal<"not_found" | "fenced" | "run_over">;
+
+/** What other objects and the edge may ask of a run. Each call is idempotent. */
+export interface RunRpc {
+  /** Writes the spec and `run.queued`. A second call with any spec changes nothing. */
+  init(spec: RunSpec): Promise<void>;
+  /** Predecessors are over: allocate attempt 1 and dispatch. Again, or on a run that is over: nothing. */
+  release(release: Release): Promise<void>;
+  /** A queue message or the pool asks for this attempt to be offered; ignored unless it is still unclaimed. */
+  redispatch(attempt: number): Promise<void>;
+  /** Commits `run.cancelling` (or the terminal event when nobody runs it) and answers the view after it. */
+  cancel(by: string): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">>;
+  /** The run as it is now; prices it when it is over and its cost is still open. */
+  view(): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">>;
+  /** An upload of this attempt is about to begin: where it may go. Allowed until ten minutes after the end. */
+  grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant>;
+  /** Remembers an open multipart upload, so that it is aborted when nobody completes it. */
+  uploadOpened(attempt: number, key: string, uploadId: string): Promise<void>;
+  /** The object in R2 is complete: records it as the run's archive or workspace state. */
+  uploadStored(
+    attempt: number,
+    uploadId: string,
+    stored: UploadComplete,
+  ): Promise<{ readonly ok: true } | Refusal<"not_found" | "fenced" | "run_over">>;
+  /** The upload was aborted by its runner. */
+  uploadAborted(uploadId: string): Promise<void>;
+  /** May this attempt still read and write the run's blobs and workspace? */
+  mayUse(attempt: number): Promise<boolean>;
+  /** R2 key of the bundle that the run starts from, if any. */
+  startBundle(attempt: number): Promise<string | null>;
+}
+
+/** What a run tells its thread, at least once, whenever its view changes; a larger version wins. */
+export interface RunReport {
+  readonly view: RunView;
+  /** Set once the run's end state was stored. May follow the terminal view of a cancelled run. */
+  readonly workspace: WorkspaceState | null;
+}
+
+/**
+ * Sockets are opened with `fetch` and an Upgrade header on these paths; the edge has authorised the
+ * caller and passes what it knows in the query. The object checks again.
+ *
+ *     https://run/read?projectId=&after=<seq>     reader: rows as `encodeRow` text, see reader messages
+ *     https://run/attach?attempt=                 runner: runner-protocol.ts
+ *
+ * A refused reader gets plain JSON `{code}` with 404 (no such run here). Reader messages: the object
+ * sends text of whole packed rows; after the row that holds the terminal event, or at once when the
+ * cursor is at or past the end of a finished run, it closes with code 1000. The edge sends the number of
+ * bytes (UTF-16 units of text) that its client has taken since the last report, as decimal text.
+ */
+export const runSocketPaths = { read: "/read", attach: "/attach" } as const;
+
+export type { ArchiveRecord };

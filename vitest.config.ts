@@ -42,7 +42,9 @@ const system = {
   test: {
     name: "system",
     include: ["tests/**/*.test.ts"],
-    globalSetup: existsSync("tests/support/build-worker.ts") ? ["./tests/support/build-worker.ts"] : [],
+    globalSetup: existsSync("tests/support/build-worker.ts")
+      ? ["./tests/support/build-worker.ts"]
+      : [],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -34,7 +34,11 @@ export function encodeRow(row: PackedRow): string {
 }
 
 /** Calls `visit` for each event after `after`. The text holds whole rows, as `encodeRow` made them. */
-export function forEachEvent(text: string, after: number, visit: (event: EncodedEvent) => void): void {
+export function forEachEvent(
+  text: string,
+  after: number,
+  visit: (event: EncodedEvent) => void,
+): void {
   let from = 0;
   while (from < text.length) {
     const headEnd = text.indexOf("\n", from);

@@ -152,7 +152,10 @@ export const RunCancelled = z.object({
 export const Health = z.object({
   status: z.enum(["ok", "degraded"]),
   ts: z.iso.datetime(),
-  checks: z.record(z.string(), z.object({ ok: z.boolean(), ms: z.number(), note: z.string().optional() })),
+  checks: z.record(
+    z.string(),
+    z.object({ ok: z.boolean(), ms: z.number(), note: z.string().optional() }),
+  ),
 });
 
 export const Root = z.object({
@@ -182,7 +185,9 @@ export const IdempotencyKey = z
   .trim()
   .min(1)
   .max(limits.idempotencyKeyMaxChars)
-  .describe("Names this request within its project: a repeat with the same body answers the same run.");
+  .describe(
+    "Names this request within its project: a repeat with the same body answers the same run.",
+  );
 
 /** SSE event names of this dialect. */
 export const V1FrameType = z.enum(["status", "token", "tool", "file_op", "done", "error"]);

@@ -21,7 +21,8 @@ export interface Release {
 }
 
 export type UploadGrant =
-  { readonly ok: true; readonly key: string } | Refusal<"not_found" | "fenced" | "run_over">;
+  | { readonly ok: true; readonly key: string }
+  | Refusal<"not_found" | "fenced" | "run_over">;
 
 /** What other objects and the edge may ask of a run. Each call is idempotent. */
 export interface RunRpc {

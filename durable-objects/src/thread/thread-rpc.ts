@@ -57,7 +57,9 @@ export interface ThreadRpc {
     name: string,
     now: number,
   ): Promise<{ readonly project: ThreadProject; readonly created: boolean }>;
-  project(): Promise<({ readonly ok: true } & { readonly project: ThreadProject }) | Refusal<"not_found">>;
+  project(): Promise<
+    ({ readonly ok: true } & { readonly project: ThreadProject }) | Refusal<"not_found">
+  >;
   /** One transaction: idempotency, place in the thread, supersession, user message, outbox. Then the run is on its way. */
   createRun(
     run: NewRun,

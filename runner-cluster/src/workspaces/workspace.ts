@@ -70,7 +70,11 @@ export interface Workspace {
     | { readonly outcome: "failed"; readonly error: string }
   >;
   /** Spools the zip to a temporary file and uploads it. */
-  archive(): Promise<{ readonly key: string; readonly sizeBytes: number; readonly fileCount: number }>;
+  archive(): Promise<{
+    readonly key: string;
+    readonly sizeBytes: number;
+    readonly fileCount: number;
+  }>;
   /** Uploads a bundle of the snapshot, so that another runner can go on from here. */
   storeState(): Promise<void>;
   /** Records that this directory holds the state of this run, and gives the lock back. Safe to repeat. */

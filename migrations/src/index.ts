@@ -1,1 +1,1 @@
-export {};
+export * as d1 from "./d1.ts";

@@ -1,1 +1,2 @@
+export * from "./bundles.ts";
 export * as d1 from "./d1.ts";

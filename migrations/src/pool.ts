@@ -1,0 +1,52 @@
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/** What a PoolObject keeps; all of it could be rebuilt from the runs. Times are Unix ms. */
+
+/** Runs that want a runner, first come first served. */
+export const waiting = sqliteTable(
+  "waiting",
+  {
+    place: integer("place").primaryKey({ autoIncrement: true }),
+    runId: text("run_id").notNull().unique(),
+    orgId: text("org_id").notNull(),
+    projectId: text("project_id").notNull(),
+    attempt: integer("attempt").notNull(),
+    since: integer("since").notNull(),
+  },
+  (table) => [index("waiting_since").on(table.since)],
+);
+
+/** Offers without an answer; each holds one slot of its runner. */
+export const offers = sqliteTable(
+  "offers",
+  {
+    runId: text("run_id").primaryKey(),
+    attempt: integer("attempt").notNull(),
+    runnerId: text("runner_id").notNull(),
+    deadline: integer("deadline").notNull(),
+  },
+  (table) => [
+    index("offers_by_runner").on(table.runnerId),
+    index("offers_by_deadline").on(table.deadline),
+  ],
+);
+
+/** Runners that would not take an attempt, and why. */
+export const refusals = sqliteTable(
+  "refusals",
+  {
+    runId: text("run_id").notNull(),
+    runnerId: text("runner_id").notNull(),
+    reason: text("reason", {
+      enum: ["full", "draining", "already_running", "other_org", "silent"],
+    }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.runId, table.runnerId] })],
+);
+
+/** The runner that last took a run of a project: it may still hold the project's files. */
+export const holders = sqliteTable("holders", {
+  projectId: text("project_id").primaryKey(),
+  runnerId: text("runner_id").notNull(),
+  takenAt: integer("taken_at").notNull(),
+});

@@ -1,0 +1,31 @@
+import type { Logger } from "../log.ts";
+import type { WorkspaceStore } from "./workspace-store.ts";
+
+/** `auto` isolates commands where the machine can; `require` refuses to work where it cannot. */
+export type IsolationMode = "auto" | "require" | "off";
+
+export interface GitIdentity {
+  readonly name: string;
+  readonly email: string;
+}
+
+export interface ZipLimits {
+  /** Sum of the files' own sizes, before compression. */
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+}
+
+/** What a host workspace needs from the runner around it. */
+export interface HostConfig {
+  /** Absolute; holds one directory per project, and `.millrace` with everything of ours. */
+  readonly workspaceRoot: string;
+  readonly runnerId: string;
+  readonly store: WorkspaceStore;
+  readonly zip: ZipLimits;
+  readonly gitIdentity: GitIdentity;
+  readonly autoGitCommit: boolean;
+  readonly isolation: IsolationMode;
+  /** Directories that isolated commands may read besides the system's, e.g. a tool chain in a home directory. */
+  readonly visiblePaths?: readonly string[];
+  readonly log: Logger;
+}

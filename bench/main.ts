@@ -10,6 +10,7 @@ import { measureFigure, type Result } from "./measure.ts";
 import { readOptions, usage, type Options } from "./options.ts";
 import { formatTable, makeReport } from "./report.ts";
 import { startBare } from "./sides/start-bare.ts";
+import { startOurs } from "./sides/start-ours.ts";
 import type { Side } from "./sides/side.ts";
 
 const figures = [create, ingest, delivery, fanOut, replay];
@@ -35,7 +36,7 @@ async function bench(options: Options): Promise<boolean> {
 }
 
 const start = {
-  ours: startBare,
+  ours: startOurs,
   bare: startBare,
 };
 

@@ -1,4 +1,4 @@
-import { WebSocketClient, encodeMessage } from "./web-socket-client.ts";
+import { encodeMessage, type Inbox, type WebSocketClient } from "./web-socket-client.ts";
 
 /** What a platform answers to frames. Both sides of the bench speak this part of the runner protocol. */
 interface Ack {
@@ -11,39 +11,15 @@ const stuckMs = 60_000;
 /** Sends frames with a window and knows which of them are durable. */
 export class FrameProducer {
   readonly #client: WebSocketClient;
-  #sent: number;
-  #acked: number;
+  #sent = 0;
+  #acked = 0;
   #onAck: () => void = () => undefined;
   #failure: Error | undefined;
 
-  private constructor(client: WebSocketClient, producerSeq: number) {
+  /** `inbox` receives what the socket says. */
+  constructor(client: WebSocketClient, inbox: Inbox) {
     this.#client = client;
-    this.#sent = producerSeq;
-    this.#acked = producerSeq;
-  }
-
-  /** `greet` speaks first on a fresh socket and answers the last producerSeq that the platform has seen. */
-  static async connect(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    greet: (send: (text: string) => void, next: () => Promise<string>) => Promise<number>,
-  ): Promise<FrameProducer> {
-    const inbox: string[] = [];
-    let wake: (() => void) | undefined;
-    let producer: FrameProducer | undefined;
-    const client = await WebSocketClient.connect(url, headers, (text) => {
-      if (producer) return producer.#receive(text);
-      inbox.push(text);
-      wake?.();
-    });
-    const next = async (): Promise<string> => {
-      while (inbox.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      return inbox.shift() ?? "";
-    };
-    const producerSeq = await greet((text) => client.send(encodeMessage(text)), next);
-    producer = new FrameProducer(client, producerSeq);
-    for (const text of inbox) producer.#receive(text);
-    return producer;
+    inbox.forward((text) => this.#receive(text));
   }
 
   /** Encodes frames that continue after the last one sent, each with these events. */
@@ -77,9 +53,14 @@ export class FrameProducer {
     }
   }
 
-  /** Resolves when everything that was sent is durable. */
-  async drained(): Promise<void> {
+  /** Sends the attempt's last frame; resolves when it and all before it are durable. */
+  async finish(outcome: object): Promise<void> {
+    this.tell({ type: "frame", producerSeq: (this.#sent += 1), events: [], outcome });
     while (this.#acked < this.#sent) await this.#nextAck();
+  }
+
+  tell(message: object): void {
+    this.#client.send(encodeMessage(JSON.stringify(message)));
   }
 
   close(): void {

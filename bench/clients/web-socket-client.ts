@@ -111,3 +111,30 @@ function parseFrame(data: Buffer): ServerFrame | undefined {
   const payload = data.subarray(headBytes, end);
   return { final: (first & 0x80) !== 0, opcode: first & 0x0f, payload, end };
 }
+
+/** Messages in the order of their arrival, for whoever asks next. */
+export class Inbox {
+  readonly #texts: string[] = [];
+  #onText: ((text: string) => void) | undefined;
+  #wake: (() => void) | undefined;
+
+  put(text: string): void {
+    if (this.#onText) return this.#onText(text);
+    this.#texts.push(text);
+    this.#wake?.();
+  }
+
+  async next(): Promise<string> {
+    for (;;) {
+      const text = this.#texts.shift();
+      if (text !== undefined) return text;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** From now on everything goes to `onText`, what waits here first. */
+  forward(onText: (text: string) => void): void {
+    this.#onText = onText;
+    for (const text of this.#texts.splice(0)) onText(text);
+  }
+}

@@ -1,5 +1,5 @@
 import { readFrames } from "../clients/sse-reader.ts";
-import type { Side } from "../sides/side.ts";
+import type { Creator } from "../sides/side.ts";
 import { percentile } from "../stats.ts";
 import type { Figure, Sample } from "./figure.ts";
 
@@ -22,25 +22,26 @@ export const create: Figure = {
     { key: "p99", title: "create to the runner's first event, p99", unit: "ms" },
   ],
   open: async (side) => {
-    for (let i = 0; i < warmUpRuns; i += 1) await once(side);
-    return { measure: () => measure(side), close: async () => undefined };
+    const creator = await side.openCreator();
+    for (let i = 0; i < warmUpRuns; i += 1) await once(creator);
+    return { measure: () => measure(creator), close: () => creator.close() };
   },
 };
 
-async function measure(side: Side): Promise<Sample> {
+async function measure(creator: Creator): Promise<Sample> {
   const times: number[] = [];
-  for (let i = 0; i < runs; i += 1) times.push(await once(side));
+  for (let i = 0; i < runs; i += 1) times.push(await once(creator));
   return { p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
 }
 
-async function once(side: Side): Promise<number> {
-  const { stream, isFirst } = side.create();
+async function once(creator: Creator): Promise<number> {
+  const { stream, isFirst, isLast } = await creator.next();
   const start = performance.now();
-  let took = 0;
+  let took: number | undefined;
   await readFrames(stream, (_id, frame) => {
-    if (!isFirst(frame)) return false;
-    took = performance.now() - start;
-    return true;
+    if (isFirst(frame)) took ??= performance.now() - start;
+    return isLast(frame);
   });
+  if (took === undefined) throw new Error("a run ended before its runner's first event");
   return took;
 }

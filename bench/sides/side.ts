@@ -12,12 +12,25 @@ export interface BenchLog {
   close(): Promise<void>;
 }
 
+/** A create that streams, and what to look for in its frames. */
+export interface BenchCreate {
+  readonly stream: StreamRequest;
+  /** The first thing that the runner, or what stands in its place, wrote. */
+  readonly isFirst: (frame: string) => boolean;
+  /** Nothing is at work any more: the next create finds an idle runner. */
+  readonly isLast: (frame: string) => boolean;
+}
+
+export interface Creator {
+  next(): Promise<BenchCreate>;
+  close(): Promise<void>;
+}
+
 /** One of the two that are compared: ours, by its public doors, and a bare object. */
 export interface Side {
   readonly name: SideName;
   openLog(): Promise<BenchLog>;
-  /** A create that streams. `isFirst` knows the frame that ends the measurement. */
-  create(): { readonly stream: StreamRequest; readonly isFirst: (frame: string) => boolean };
+  openCreator(): Promise<Creator>;
   dispose(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import { FrameProducer } from "../clients/frame-producer.ts";
+import { Inbox, WebSocketClient } from "../clients/web-socket-client.ts";
 import type { BenchLog, Side } from "./side.ts";
 import { startWorkerd } from "./start-workerd.ts";
 
@@ -23,32 +24,35 @@ export async function startBare(stateDir: string): Promise<Side> {
   return {
     name: "bare",
     openLog: () => openLog(nextUrl()),
-    create: () => ({
-      stream: {
-        url: nextUrl(),
-        headers: { "content-type": "application/json" },
-        method: "POST",
-        body: JSON.stringify({ prompt: "Say hello." }),
-      },
-      isFirst: () => true,
+    openCreator: async () => ({
+      next: async () => ({
+        stream: {
+          url: nextUrl(),
+          headers: { "content-type": "application/json" },
+          method: "POST",
+          body: JSON.stringify({ prompt: "Say hello." }),
+        },
+        isFirst: () => true,
+        isLast: () => true,
+      }),
+      close: async () => undefined,
     }),
     dispose: () => miniflare.dispose(),
   };
 }
 
 async function openLog(log: URL): Promise<BenchLog> {
-  const producer = await FrameProducer.connect(
-    new URL(`${log.pathname}/socket`, log),
-    {},
-    async () => 0,
+  const inbox = new Inbox();
+  const socket = await WebSocketClient.connect(new URL(`${log.pathname}/socket`, log), {}, (text) =>
+    inbox.put(text),
   );
   return {
-    producer,
+    producer: new FrameProducer(socket, inbox),
     tail: 0,
     stream: (after) => ({
       url: new URL(`${log.pathname}/stream?after=${after}`, log),
       headers: {},
     }),
-    close: async () => producer.close(),
+    close: async () => socket.close(),
   };
 }

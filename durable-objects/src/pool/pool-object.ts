@@ -1,4 +1,201 @@
 import { DurableObject } from "cloudflare:workers";
+import { RunnerToPool } from "@millrace/contracts";
+import { poolMigrations } from "@millrace/migrations";
+import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
+import { decideEnqueue } from "./decide-enqueue.ts";
+import { Matching, send } from "./matching.ts";
+import { poolSocketPath } from "./pool-rpc.ts";
+import type { PoolRpc, WaitingRun } from "./pool-rpc.ts";
+import { Runners } from "./runners.ts";
+import type { Runner } from "./state.ts";
+import { PoolStore } from "./store.ts";
 
-export class PoolObject extends DurableObject<PlatformEnv> {}
+/** A run that nobody took is dropped after this long; its object asks again if it still wants a runner. */
+const forgetMs = 24 * 60 * 60_000;
+
+type Message<Type extends RunnerToPool["type"]> = Extract<RunnerToPool, { readonly type: Type }>;
+
+/**
+ * Brings waiting runs and connected runners together. It only matches: who executes is decided by the
+ * claim at the run object, so whatever a pool forgets or does twice costs time, never a run.
+ */
+export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
+  readonly #store: PoolStore;
+  readonly #runners: Runners;
+  readonly #matching: Matching;
+  /** Where the alarm is known to stand; null after a restart, when it is set anew. */
+  #alarmAt: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: PlatformEnv) {
+    super(ctx, env);
+    this.#store = new PoolStore(ctx.storage);
+    this.#runners = new Runners(ctx.getWebSockets());
+    this.#matching = new Matching(this.#store, this.#runners, env.RUN_TOKEN_SECRET);
+    void ctx.blockConcurrencyWhile(async () => {
+      await applyMigrations(ctx.storage, poolMigrations);
+      this.#store.keepOffersOf(this.#runners.all().map((runner) => runner.runnerId));
+    });
+  }
+
+  async enqueue(run: WaitingRun): Promise<void> {
+    const token = await this.#matching.sign(run);
+    const waiting = this.#store.waiting(run.runId);
+    switch (decideEnqueue(waiting?.attempt ?? null, run.attempt)) {
+      case "stale":
+        return;
+      case "known":
+        this.#store.forgiveSilence(run.runId);
+        if (!this.#store.offer(run.runId)) this.#matching.offer(run, token);
+        break;
+      case "replace":
+        this.#matching.drop(run.runId);
+        this.#matching.offer(run, token);
+        this.#store.insertWaiting(run, Date.now());
+        break;
+      case "wait":
+        this.#matching.offer(run, token);
+        this.#store.insertWaiting(run, Date.now());
+        break;
+    }
+    this.#armAlarm();
+  }
+
+  async withdraw(runId: string): Promise<void> {
+    const run = this.#store.waiting(runId);
+    const offer = this.#store.offer(runId);
+    this.#matching.drop(runId);
+    if (!offer || !run) return;
+    // Most often the run was claimed, and the claim has overtaken its accept.
+    this.#store.saveHolder(run.projectId, offer.runnerId, Date.now());
+    await this.#offerWaiting();
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname !== poolSocketPath) return new Response(null, { status: 404 });
+    if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server);
+    this.#runners.connect(server, searchParams.get("orgId") ?? "", searchParams.get("pool") ?? "");
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
+    const message = parseMessage(text);
+    if (!message) return this.#refuse(socket, "not a message of the pool protocol");
+    if (message.type === "hello") return this.#greet(socket, message);
+    const runner = this.#runners.runner(socket);
+    if (!runner) return this.#refuse(socket, "say hello first");
+    switch (message.type) {
+      case "status":
+        this.#runners.save(socket, { ...runner, free: message.free });
+        this.#store.forgiveRunner(runner.runnerId);
+        return this.#offerWaiting();
+      case "accept":
+        this.#runners.save(socket, { ...runner, free: Math.max(runner.free - 1, 0) });
+        return this.#take(runner, message);
+      case "decline":
+        return this.#passOn(socket, runner, message);
+    }
+  }
+
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    await this.#leave(socket);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    await this.#leave(socket);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    const now = Date.now();
+    for (const offer of this.#store.offersPastDeadline(now)) {
+      this.#matching.revoke(offer);
+      this.#store.insertRefusal(offer.runId, offer.runnerId, "silent");
+    }
+    for (const runId of this.#store.prune(now - forgetMs)) this.#matching.drop(runId);
+    this.#armAlarm();
+    await this.#offerWaiting();
+  }
+
+  /** The newest socket of a runner counts; what was offered on an older one may never have arrived. */
+  async #greet(socket: WebSocket, hello: Message<"hello">): Promise<void> {
+    const { runnerId, slots, free } = hello;
+    const older = this.#runners.socketOf(runnerId);
+    if (older && older !== socket) {
+      this.#runners.disconnect(older);
+      older.close(1000, "replaced by a newer socket of this runner");
+    }
+    this.#store.removeOffersOf(runnerId);
+    this.#store.forgiveRunner(runnerId);
+    const place = this.#runners.join(socket, { runnerId, slots, free });
+    if (!place) return;
+    send(socket, { type: "welcome", ...place });
+    await this.#offerWaiting();
+  }
+
+  /** Accepted. An accept after the deadline counts as well: that runner is on its way to the claim. */
+  #take(runner: Runner, { runId, attempt }: Message<"accept">): void {
+    const run = this.#store.waiting(runId);
+    if (run?.attempt !== attempt) return;
+    this.#matching.drop(runId, runner.runnerId);
+    this.#store.saveHolder(run.projectId, runner.runnerId, Date.now());
+  }
+
+  /** Declined: the next runner is asked at once. */
+  async #passOn(
+    socket: WebSocket,
+    runner: Runner,
+    { runId, attempt, reason }: Message<"decline">,
+  ): Promise<void> {
+    // Whatever the pool believed, this runner has no slot before its next status.
+    const hasNoSlot = reason === "full" || reason === "draining";
+    if (hasNoSlot) this.#runners.save(socket, { ...runner, free: 0 });
+    const offer = this.#store.offer(runId);
+    if (offer?.attempt !== attempt || offer.runnerId !== runner.runnerId) return;
+    this.#store.removeOffer(runId);
+    this.#store.insertRefusal(runId, runner.runnerId, reason);
+    await this.#offerWaiting();
+  }
+
+  #refuse(socket: WebSocket, reason: string): Promise<void> {
+    socket.close(1008, reason);
+    return this.#leave(socket);
+  }
+
+  /** A runner that is gone answers no offer: the next is asked at once. */
+  async #leave(socket: WebSocket): Promise<void> {
+    const runner = this.#runners.disconnect(socket);
+    if (!runner) return;
+    this.#store.removeOffersOf(runner.runnerId);
+    await this.#offerWaiting();
+  }
+
+  async #offerWaiting(): Promise<void> {
+    await this.#matching.offerWaiting();
+    this.#armAlarm();
+  }
+
+  /** One alarm for deadlines and forgetting. An early one is left where it is: it finds nothing to do. */
+  #armAlarm(): void {
+    const since = this.#store.firstSince();
+    const at = Math.min(
+      this.#store.firstDeadline() ?? Infinity,
+      since === null ? Infinity : since + forgetMs,
+    );
+    if (at === Infinity || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
+    this.#alarmAt = at;
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
+  }
+}
+
+function parseMessage(text: string | ArrayBuffer): RunnerToPool | null {
+  if (typeof text !== "string") return null;
+  try {
+    return RunnerToPool.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,23 @@
+/** A connected runner that has said hello. Lives in its socket's attachment, so that it outlives hibernation. */
+export interface Runner {
+  readonly runnerId: string;
+  readonly slots: number;
+  /** Slots that it last reported free, less what it accepted since. Offers without an answer come off this. */
+  readonly free: number;
+}
+
+/** A run that a runner has been asked to take. */
+export interface StandingOffer {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly runnerId: string;
+  readonly deadline: number;
+}
+
+/** Why a runner is not asked again for an attempt. `silent`: it let an offer pass. */
+export type RefusalReason = "full" | "draining" | "already_running" | "other_org" | "silent";
+
+export interface StoredRefusal {
+  readonly runnerId: string;
+  readonly reason: RefusalReason;
+}

@@ -1,0 +1,27 @@
+import { cagedHome } from "./cage.ts";
+import type { MakeCage } from "./cage.ts";
+import { observeSystem } from "./system-view.ts";
+
+/**
+ * No --new-session: it would take the command out of the process group by which it is stopped. There is
+ * no terminal whose input it could fake.
+ */
+export const makeBubblewrapCage: MakeCage = async (layout, visible) => {
+  const view = observeSystem(layout.workspaceRoot, visible);
+  const fixed = [
+    "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --die-with-parent".split(" "),
+    "--cap-drop ALL --proc /proc --dev /dev --symlink /tmp /var/tmp".split(" "),
+    ["--bind", layout.tmp, "/tmp"],
+    ...view.links.map(({ target, path }) => ["--symlink", target, path]),
+    ...view.binds.map(({ source, target }) => ["--ro-bind", source, target]),
+    ["--bind", layout.home, cagedHome],
+    ["--bind", layout.root, layout.root],
+  ].flat();
+  return {
+    isolated: true,
+    home: cagedHome,
+    tmp: "/tmp",
+    variables: {},
+    wrap: (command, cwd) => ["bwrap", ...fixed, "--chdir", cwd, "--", "/bin/bash", "-c", command],
+  };
+};

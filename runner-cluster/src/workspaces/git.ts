@@ -1,0 +1,120 @@
+import { spawn } from "node:child_process";
+import { buffer } from "node:stream/consumers";
+
+/** Git is not installed on this machine. */
+export class GitMissing extends Error {
+  override readonly name = "GitMissing";
+}
+
+/** A git command failed; `detail` is what it said. */
+export class GitFailed extends Error {
+  override readonly name = "GitFailed";
+  readonly detail: string;
+  constructor(verb: string, detail: string) {
+    super(`git ${verb} failed: ${detail.slice(0, 500)}`);
+    this.detail = detail;
+  }
+}
+
+export interface GitPlace {
+  /** A repository that only this code writes. Never the project's own: its configuration could name programs to run. */
+  readonly gitDir: string;
+  readonly workTree?: string;
+  readonly index?: string;
+  /** Where objects are read from as well. */
+  readonly alternates?: string;
+  /** Where objects are written to, when not into `gitDir`. */
+  readonly objects?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export interface GitInput {
+  readonly input?: string | Buffer;
+  /** Exit codes that are answers, not failures. */
+  readonly accept?: readonly number[];
+}
+
+const settings: readonly string[] = [
+  "core.bare=false",
+  "core.hooksPath=/dev/null",
+  "core.fsmonitor=false",
+  "core.attributesFile=/dev/null",
+  "core.excludesFile=/dev/null",
+  "core.autocrlf=false",
+  "core.looseCompression=1",
+  "core.protectNTFS=true",
+  "gc.auto=0",
+  "maintenance.auto=false",
+  "commit.gpgSign=false",
+  "advice.addEmbeddedRepo=false",
+  "protocol.allow=never",
+];
+
+const fixedArguments = settings.flatMap((setting) => ["-c", setting]);
+
+/**
+ * Runs git with an environment and configuration of our own making: neither the machine's nor the user's nor the
+ * project's settings have a say, and nothing asks, pages or opens an editor.
+ */
+export async function git(
+  place: GitPlace,
+  args: readonly string[],
+  { input, accept = [] }: GitInput = {},
+): Promise<Buffer> {
+  const child = spawn("git", [...fixedArguments, ...args], {
+    cwd: place.workTree ?? place.gitDir,
+    env: environmentOf(place),
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+  });
+  const exited = new Promise<number | null>((resolve, reject) => {
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "ENOENT" ? new GitMissing("git is not installed") : error),
+    );
+    child.once("close", resolve);
+  });
+  // Git may end without reading all of its input; its exit code says whether that is bad.
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(input);
+  const output = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const [code, [stdout, stderr]] = await Promise.all([exited, output]);
+  if (code === 0 || (code !== null && accept.includes(code))) return stdout;
+  throw new GitFailed(args[0] ?? "", stderr.toString("utf8").trim() || `exit ${String(code)}`);
+}
+
+/** The same, for commands that answer one line. */
+export async function gitLine(
+  place: GitPlace,
+  args: readonly string[],
+  input: GitInput = {},
+): Promise<string> {
+  return (await git(place, args, input)).toString("utf8").trim();
+}
+
+const collect = (stream: NodeJS.ReadableStream | null): Promise<Buffer> =>
+  stream === null ? Promise.resolve(Buffer.alloc(0)) : buffer(stream);
+
+function environmentOf(place: GitPlace): Record<string, string> {
+  return {
+    PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+    HOME: "/nonexistent",
+    LANG: "C.UTF-8",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_ATTR_NOSYSTEM: "1",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_EDITOR: "true",
+    GIT_PAGER: "cat",
+    GIT_DIR: place.gitDir,
+    ...(place.workTree === undefined ? {} : { GIT_WORK_TREE: place.workTree }),
+    ...(place.index === undefined ? {} : { GIT_INDEX_FILE: place.index }),
+    ...(place.alternates === undefined
+      ? {}
+      : { GIT_ALTERNATE_OBJECT_DIRECTORIES: quoteAlternate(place.alternates) }),
+    ...(place.objects === undefined ? {} : { GIT_OBJECT_DIRECTORY: place.objects }),
+    ...place.variables,
+  };
+}
+
+/** The variable is a list with ":"; a quoted entry may contain one. */
+const quoteAlternate = (path: string): string =>
+  `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;

@@ -1,8 +1,11 @@
 export * from "./errors.ts";
 export * from "./event.ts";
 export * from "./ids.ts";
+export * from "./json.ts";
 export * from "./limits.ts";
 export * from "./log-frame.ts";
 export * from "./run.ts";
 export * from "./runner-protocol.ts";
 export * as v1 from "./dialects/v1.ts";
+export { PageQuery } from "./routes/query.ts";
+export * as v1Routes from "./routes/v1.ts";

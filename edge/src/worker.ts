@@ -1,3 +1,10 @@
+import type { PlatformEnv } from "@millrace/durable-objects";
+import { app } from "./app.ts";
+import { consumeDispatch } from "./queue.ts";
+
 export { PoolObject, RunObject, ThreadObject } from "@millrace/durable-objects";
 
-export default { fetch: () => new Response("") } satisfies ExportedHandler;
+export default {
+  fetch: app.fetch,
+  queue: consumeDispatch,
+} satisfies ExportedHandler<PlatformEnv>;

@@ -1,0 +1,306 @@
+import { z } from "zod";
+import * as v1 from "../dialects/v1.ts";
+import { ProjectId } from "../ids.ts";
+import { limits } from "../limits.ts";
+import { Cursor, PageQuery } from "./query.ts";
+
+/** The `/v1` routes as data: the edge serves them, OpenAPI describes them. */
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+const problems = {
+  400: json(
+    v1.Problem,
+    "The request is malformed: `invalid_json`, `invalid_argument` (names the field) or `workspace_unavailable`.",
+  ),
+  401: json(v1.Problem, "`unauthenticated`: no API key, or not a valid one."),
+  403: json(v1.Problem, "`permission_denied`: the API key may not do this."),
+  404: json(v1.Problem, "`not_found`: no such project or run."),
+  409: json(
+    v1.Problem,
+    "`idempotency_mismatch`: the key belongs to another request; or `unavailable`: not ready yet, see `Retry-After`.",
+  ),
+  413: json(
+    v1.Problem,
+    `\`payload_too_large\`: the body is over ${limits.requestBodyMaxBytes} bytes.`,
+  ),
+  429: json(v1.Problem, "`rate_limited`."),
+  500: json(v1.Problem, "`internal`: our fault."),
+} as const;
+
+const eventStream = {
+  schema: z.string().meta({
+    description:
+      "Server-sent events. `id` is the event's number in the run, without gaps from 1; `event` is one of " +
+      `${v1.V1FrameType.options.join(", ")}; \`data\` is a V1Frame as JSON. A comment every ` +
+      `${limits.sseHeartbeatMs / 1000} s keeps the connection open. The stream ends after the frame that ends the run.`,
+  }),
+};
+
+const projectParams = z.object({
+  projectId: ProjectId.meta({ description: "Id of a project." }),
+});
+const runParams = projectParams.extend({
+  runId: z
+    .string()
+    .toLowerCase()
+    .pipe(z.uuid())
+    .meta({ type: "string", format: "uuid", description: "Id of a run." }),
+});
+const cursorHeader = z.object({
+  "last-event-id": Cursor.optional().meta({
+    type: "integer",
+    minimum: 0,
+    description: "Send only events after this one. Wins over `after`.",
+  }),
+});
+
+const tags = {
+  about: ["about"],
+  projects: ["projects"],
+  runs: ["runs"],
+  messages: ["messages"],
+};
+const withKey = [{ apiKey: [] }, { bearer: [] }];
+const open: Record<string, string[]>[] = [];
+
+/** A raw parameter, not a schema: the key is checked after the body. */
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: true,
+  description: v1.IdempotencyKey.description ?? "",
+  schema: { type: "string", minLength: 1, maxLength: limits.idempotencyKeyMaxChars },
+} as const;
+const keyed = [idempotencyKey];
+
+export const root = {
+  method: "get",
+  path: "/v1",
+  operationId: "root",
+  tags: tags.about,
+  summary: "Name, version and endpoints. Also at `/`.",
+  security: open,
+  responses: { 200: json(v1.envelope(v1.Root), "What this is."), 500: problems[500] },
+} as const;
+
+export const health = {
+  method: "get",
+  path: "/v1/health",
+  operationId: "health",
+  tags: tags.about,
+  summary: "Whether the stores answer. Also at `/health`.",
+  security: open,
+  responses: {
+    200: json(v1.envelope(v1.Health), "Every check passed."),
+    503: json(v1.envelope(v1.Health), "Some check failed; `data.status` is `degraded`."),
+    500: problems[500],
+  },
+} as const;
+
+export const capabilities = {
+  method: "get",
+  path: "/v1/capabilities",
+  operationId: "capabilities",
+  tags: tags.about,
+  summary: "Actions, providers, limits and settings. Also at `/capabilities`.",
+  security: open,
+  responses: { 200: json(v1.envelope(v1.Capabilities), "What it can do."), 500: problems[500] },
+} as const;
+
+export const createProject = {
+  method: "post",
+  path: "/v1/projects",
+  operationId: "createProject",
+  tags: tags.projects,
+  summary: "Create a project, or answer the one with this id, unchanged.",
+  security: withKey,
+  request: {
+    body: { required: true, content: { "application/json": { schema: v1.ProjectCreate } } },
+  },
+  responses: { 200: json(v1.envelope(v1.ProjectCreated), "The project."), ...problems },
+} as const;
+
+export const listProjects = {
+  method: "get",
+  path: "/v1/projects",
+  operationId: "listProjects",
+  tags: tags.projects,
+  summary: "Projects, last changed first.",
+  security: withKey,
+  request: { query: PageQuery },
+  responses: { 200: json(v1.page(v1.Project), "A page of projects."), ...problems },
+} as const;
+
+export const getProject = {
+  method: "get",
+  path: "/v1/projects/{projectId}",
+  operationId: "getProject",
+  tags: tags.projects,
+  summary: "One project.",
+  security: withKey,
+  request: { params: projectParams },
+  responses: { 200: json(v1.envelope(v1.Project), "The project."), ...problems },
+} as const;
+
+export const createRun = {
+  method: "post",
+  path: "/v1/projects/{projectId}/runs",
+  operationId: "createRun",
+  tags: tags.runs,
+  summary:
+    "Start a run. It supersedes the project's writable run and starts when earlier runs are over.",
+  security: withKey,
+  parameters: keyed,
+  request: {
+    params: projectParams,
+    headers: cursorHeader,
+    body: { required: true, content: { "application/json": { schema: v1.RunCreate } } },
+  },
+  responses: {
+    200: {
+      description: "The run; with `stream: true` its events, and its id in `x-run-id`.",
+      content: {
+        "application/json": { schema: v1.envelope(v1.RunCreated) },
+        "text/event-stream": eventStream,
+      },
+    },
+    ...problems,
+  },
+} as const;
+
+export const createMessage = {
+  method: "post",
+  path: "/v1/projects/{projectId}/messages",
+  operationId: "createMessage",
+  tags: tags.messages,
+  summary: "Go on with the project's conversation: a run that is given what was said before.",
+  security: withKey,
+  parameters: keyed,
+  request: {
+    params: projectParams,
+    headers: cursorHeader,
+    body: { required: true, content: { "application/json": { schema: v1.MessageCreate } } },
+  },
+  responses: {
+    200: {
+      description: "The message and its run; with `stream: true` the run's events.",
+      content: {
+        "application/json": { schema: v1.envelope(v1.MessageCreated) },
+        "text/event-stream": eventStream,
+      },
+    },
+    ...problems,
+  },
+} as const;
+
+export const listRuns = {
+  method: "get",
+  path: "/v1/projects/{projectId}/runs",
+  operationId: "listRuns",
+  tags: tags.runs,
+  summary: "Runs of a project, newest first.",
+  security: withKey,
+  request: { params: projectParams, query: PageQuery },
+  responses: { 200: json(v1.page(v1.RunSummary), "A page of runs."), ...problems },
+} as const;
+
+export const getRun = {
+  method: "get",
+  path: "/v1/projects/{projectId}/runs/{runId}",
+  operationId: "getRun",
+  tags: tags.runs,
+  summary: "One run.",
+  security: withKey,
+  request: { params: runParams },
+  responses: { 200: json(v1.envelope(v1.RunSummary), "The run."), ...problems },
+} as const;
+
+export const listMessages = {
+  method: "get",
+  path: "/v1/projects/{projectId}/runs/{runId}/messages",
+  operationId: "listMessages",
+  tags: tags.messages,
+  summary: "The user's message of a run and, once it is there, the assistant's.",
+  security: withKey,
+  request: { params: runParams, query: PageQuery },
+  responses: { 200: json(v1.page(v1.Message), "A page of messages, oldest first."), ...problems },
+} as const;
+
+export const streamRun = {
+  method: "get",
+  path: "/v1/projects/{projectId}/runs/{runId}/stream",
+  operationId: "streamRun",
+  tags: tags.runs,
+  summary: "Follow a run: what happened after the cursor, then what happens, on one connection.",
+  security: withKey,
+  request: {
+    params: runParams,
+    headers: cursorHeader,
+    query: z.object({
+      after: Cursor.optional().meta({
+        type: "integer",
+        minimum: 0,
+        description: "Send only events after this one.",
+      }),
+    }),
+  },
+  responses: {
+    200: { description: "The run's events.", content: { "text/event-stream": eventStream } },
+    ...problems,
+  },
+} as const;
+
+export const cancelRun = {
+  method: "post",
+  path: "/v1/projects/{projectId}/runs/{runId}/cancel",
+  operationId: "cancelRun",
+  tags: tags.runs,
+  summary: "Cancel a run that is not over, superseded or not. Safe to repeat.",
+  security: withKey,
+  request: { params: runParams },
+  responses: { 200: json(v1.envelope(v1.RunCancelled), "Where the run stands."), ...problems },
+} as const;
+
+export const downloadRun = {
+  method: "get",
+  path: "/v1/projects/{projectId}/runs/{runId}/download.zip",
+  operationId: "downloadRun",
+  tags: tags.runs,
+  summary: "The workspace as this run left it.",
+  security: withKey,
+  request: { params: runParams },
+  responses: {
+    200: {
+      description: "The archive.",
+      content: { "application/zip": { schema: z.string().meta({ format: "binary" }) } },
+    },
+    206: {
+      description: "The part of the archive that `Range` asked for.",
+      content: { "application/zip": { schema: z.string().meta({ format: "binary" }) } },
+    },
+    304: { description: "The archive that `If-None-Match` names." },
+    ...problems,
+  },
+} as const;
+
+/** In the order of the documentation. */
+export const all = [
+  root,
+  health,
+  capabilities,
+  createProject,
+  listProjects,
+  getProject,
+  createRun,
+  listRuns,
+  getRun,
+  streamRun,
+  cancelRun,
+  downloadRun,
+  createMessage,
+  listMessages,
+] as const;

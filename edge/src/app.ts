@@ -1,0 +1,59 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { limits } from "@millrace/contracts";
+import { except } from "hono/combine";
+import { requestId } from "hono/request-id";
+import type { EdgeEnv } from "./edge-env.ts";
+import { bodyLimit } from "./middleware/body-limit.ts";
+import { allowOrigins } from "./middleware/cors.ts";
+import { requireApiKey } from "./middleware/require-api-key.ts";
+import { requireProjectScope } from "./middleware/require-project-scope.ts";
+import { answerCrash, answerNotFound, refuseInvalid } from "./problem.ts";
+import { docs } from "./routes/docs.ts";
+import { blobs } from "./routes/runner/blobs.ts";
+import { poolSocket } from "./routes/runner/pool-socket.ts";
+import { runSocket } from "./routes/runner/run-socket.ts";
+import { uploads } from "./routes/runner/uploads.ts";
+import { workspace } from "./routes/runner/workspace.ts";
+import { cancel } from "./routes/v1/cancel.ts";
+import { capabilities } from "./routes/v1/capabilities.ts";
+import { download } from "./routes/v1/download.ts";
+import { health } from "./routes/v1/health.ts";
+import { messages } from "./routes/v1/messages.ts";
+import { projects } from "./routes/v1/projects.ts";
+import { root } from "./routes/v1/root.ts";
+import { runs } from "./routes/v1/runs.ts";
+import { stream } from "./routes/v1/stream.ts";
+
+/** Everything that the platform answers over HTTP. */
+export const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid });
+
+app.notFound(answerNotFound);
+app.onError(answerCrash);
+
+app.use(requestId());
+// Runners are no web pages, and a socket's handshake takes no more headers.
+app.use(except("/runner/*", allowOrigins()));
+
+const v1ApiKey = requireApiKey();
+const v1Body = bodyLimit(limits.requestBodyMaxBytes);
+app.use("/v1/projects", v1ApiKey, v1Body);
+app.use("/v1/projects/*", v1ApiKey, v1Body);
+app.use("/v1/projects/:projectId", requireProjectScope);
+app.use("/v1/projects/:projectId/*", requireProjectScope);
+
+app.route("/", root);
+app.route("/", health);
+app.route("/", capabilities);
+app.route("/", docs);
+app.route("/", projects);
+app.route("/", runs);
+app.route("/", stream);
+app.route("/", cancel);
+app.route("/", download);
+app.route("/", messages);
+
+app.route("/runner", poolSocket);
+app.route("/runner", runSocket);
+app.route("/runner", uploads);
+app.route("/runner", blobs);
+app.route("/runner", workspace);

@@ -1,0 +1,38 @@
+import type { PlatformEnv } from "@millrace/durable-objects";
+
+/** Who asks, once their API key was accepted. */
+export interface Caller {
+  readonly orgId: string;
+  /** Null: every project of the org. */
+  readonly projectId: string | null;
+}
+
+/** The attempt that a run token speaks for. */
+export interface Attempt {
+  readonly orgId: string;
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+export interface EdgeEnv {
+  Bindings: PlatformEnv;
+  Variables: { requestId: string };
+}
+
+/** Behind `requireApiKey`. */
+export interface CallerEnv extends EdgeEnv {
+  Variables: EdgeEnv["Variables"] & { caller: Caller };
+}
+
+/** Behind `requireRunToken`. */
+export interface AttemptEnv extends EdgeEnv {
+  Variables: EdgeEnv["Variables"] & { attempt: Attempt };
+}
+
+export const defaultOrg = {
+  id: "00000000-0000-7000-8000-000000000001",
+  slug: "default",
+  name: "Default",
+} as const;
+
+export const defaultPool = "default";

@@ -1,0 +1,74 @@
+import { v1, type JsonValue, type WorkspaceBackend } from "@millrace/contracts";
+import type { NewRun, ThreadRun } from "@millrace/durable-objects";
+import type { Context } from "hono";
+import { v7 as uuidv7 } from "uuid";
+import { defaultPool, type CallerEnv } from "../../edge-env.ts";
+import { fingerprint } from "../../fingerprint.ts";
+import { threadObject } from "../../objects.ts";
+import { problem, type ProblemResponse } from "../../problem.ts";
+
+/** A run or a message, as its body asked for it. */
+export interface RunRequest extends Omit<v1.RunCreate, "prompt"> {
+  readonly kind: "run" | "message";
+  readonly text: string;
+}
+
+export type Accepted =
+  | { readonly ok: true; readonly run: ThreadRun; readonly created: boolean }
+  | { readonly ok: false; readonly response: ProblemResponse };
+
+const refuse = (response: ProblemResponse): Accepted => ({ ok: false, response });
+
+/** Checks what stands outside the body, and asks the thread for the run. */
+export async function acceptRun(
+  c: Context<CallerEnv>,
+  projectId: string,
+  request: RunRequest,
+): Promise<Accepted> {
+  const key = v1.IdempotencyKey.safeParse(c.req.header("idempotency-key"));
+  if (!key.success) {
+    const message = "an Idempotency-Key header of 1 to 200 characters is required";
+    const details = { field: "Idempotency-Key" };
+    return refuse(problem(c, "invalid_argument", { message, details }));
+  }
+  const workspaceBackend = request.workspaceBackend ?? "host";
+  if (workspaceBackend === "e2b") {
+    const message = "the workspace backend e2b is not configured";
+    return refuse(problem(c, "workspace_unavailable", { message }));
+  }
+  const thread = threadObject(c.env, c.var.caller.orgId, projectId);
+  const run = await newRun({ projectId, request, workspaceBackend, idempotencyKey: key.data });
+  const answer = await thread.createRun(run);
+  return answer.ok ? answer : refuse(problem(c, answer.code));
+}
+
+interface NewRunFacts {
+  readonly projectId: string;
+  readonly request: RunRequest;
+  readonly workspaceBackend: WorkspaceBackend;
+  readonly idempotencyKey: string;
+}
+
+async function newRun(facts: NewRunFacts): Promise<NewRun> {
+  const { request, projectId } = facts;
+  const input: JsonValue = request.input ?? null;
+  const provider = request.provider ?? null;
+  const model = request.model ?? null;
+  const noun = request.kind === "run" ? "runs" : "messages";
+  // The backend as it was asked for: a default that changes must not turn a repeat into another request.
+  const asked = request.workspaceBackend ?? null;
+  const fields = { text: request.text, input, provider, model, workspaceBackend: asked };
+  return {
+    runId: uuidv7(),
+    kind: request.kind,
+    prompt: request.text,
+    input,
+    provider,
+    model,
+    workspaceBackend: facts.workspaceBackend,
+    pool: defaultPool,
+    idempotencyKey: facts.idempotencyKey,
+    fingerprint: await fingerprint("POST", `/v1/projects/${projectId}/${noun}`, fields),
+    now: Date.now(),
+  };
+}

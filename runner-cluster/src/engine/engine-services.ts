@@ -1,0 +1,22 @@
+import type { Attempt } from "../attempt/attempt.ts";
+import type { Logger } from "../log.ts";
+import type { ProviderEnv } from "../models/provider-env.ts";
+import type { Workspace, WorkspaceStart } from "../workspaces/workspace.ts";
+import type { EngineEnv } from "./engine-env.ts";
+
+/** What the engine is given by the runner: configuration, and every way out of the process. */
+export interface EngineServices {
+  readonly env: EngineEnv;
+  readonly providers: ProviderEnv;
+  /** Values beside the provider keys that must not show anywhere: the pool token. */
+  readonly secrets: readonly string[];
+  readonly openWorkspace: (start: WorkspaceStart, attempt: Attempt) => Promise<Workspace>;
+  readonly fetch: typeof fetch;
+  readonly clock: {
+    /** Unix ms. */
+    readonly now: () => number;
+    /** From 0 to 1. */
+    readonly random: () => number;
+  };
+  readonly log: Logger;
+}

@@ -1,0 +1,214 @@
+import type { Outcome, RunnerEvent } from "@millrace/contracts";
+import {
+  AttemptFenced,
+  CancelRequested,
+  DrainRequested,
+  type Attempt,
+} from "../attempt/attempt.ts";
+import type { Logger } from "../log.ts";
+import { secretsOf } from "../models/provider-env.ts";
+import { resolveModel, type ResolvedModel } from "../models/resolve-model.ts";
+import { WorkspaceRefusal, type Workspace } from "../workspaces/workspace.ts";
+import { runBuild } from "./build.ts";
+import type { EngineServices } from "./engine-services.ts";
+import { Finish } from "./finish.ts";
+import { Journal } from "./journal.ts";
+import { runPlan } from "./plan.ts";
+import { makeRedactor, type Redactor } from "./redact.ts";
+import { RunFailed } from "./run-failed.ts";
+import type { Session } from "./session.ts";
+import { filesStates, findStep } from "./transcript.ts";
+import { unlessAborted } from "./unless-aborted.ts";
+
+/**
+ * Executes an attempt from wherever the earlier ones left it to its outcome:
+ *
+ *     open workspace → plan → build → commit → store state and archive → outcome
+ *
+ * Resolves when the outcome is durable and the workspace is given back. Never rejects.
+ */
+export async function execute(attempt: Attempt, services: EngineServices): Promise<void> {
+  const { spec } = attempt.claimed;
+  const log = services.log.with({ runId: spec.runId, attempt: attempt.claimed.attempt });
+  try {
+    await new Execution(attempt, { ...services, log }).run();
+  } catch (error) {
+    if (error instanceof AttemptFenced) return log.info("attempt fenced, nothing more is written");
+    log.error("attempt ended without an outcome", { error });
+  }
+}
+
+class Execution {
+  readonly #attempt: Attempt;
+  readonly #services: EngineServices;
+  readonly #log: Logger;
+  readonly #redactor: Redactor;
+  readonly #journal: Journal;
+  readonly #deadline = new AbortController();
+  readonly #stop: AbortSignal;
+  #opening: Promise<Workspace> | undefined;
+  #finish: Finish | undefined;
+  #model: ResolvedModel | undefined;
+
+  constructor(attempt: Attempt, services: EngineServices) {
+    this.#attempt = attempt;
+    this.#services = services;
+    this.#log = services.log;
+    this.#redactor = makeRedactor([...secretsOf(services.providers), ...services.secrets]);
+    this.#journal = new Journal(attempt, this.#redactor);
+    this.#stop = AbortSignal.any([attempt.signal, this.#deadline.signal]);
+  }
+
+  async run(): Promise<void> {
+    const timer = this.#startDeadline();
+    try {
+      const output = await this.#carryOut();
+      await this.#journal.finish({ kind: "succeeded", output }, this.#modelEvents());
+    } catch (error) {
+      await this.#conclude(error);
+    } finally {
+      clearTimeout(timer);
+      await this.#release();
+    }
+  }
+
+  /** The bound on a run counts all its attempts, and the time between them. */
+  #startDeadline(): NodeJS.Timeout {
+    const { RUN_TIMEOUT_MS } = this.#services.env;
+    const leftMs = this.#attempt.claimed.startedAt + RUN_TIMEOUT_MS - this.#services.clock.now();
+    const failed = new RunFailed(
+      "run_timeout",
+      `The run took longer than ${Math.round(RUN_TIMEOUT_MS / 1000)} s.`,
+      { retryable: false },
+    );
+    return setTimeout(() => this.#deadline.abort(failed), Math.max(0, leftMs));
+  }
+
+  async #carryOut(): Promise<string> {
+    this.#stop.throwIfAborted();
+    const session = await this.#open();
+    await runPlan(session);
+    const output = await runBuild(session);
+    if (this.#finish) await unlessAborted(this.#finish.checkpointed(), this.#stop);
+    return output;
+  }
+
+  async #open(): Promise<Session> {
+    // Announced before the workspace is prepared: whoever watches sees at once that work has begun.
+    const announced = this.#announce();
+    this.#opening = this.#openWorkspace();
+    const [workspace] = await unlessAborted(Promise.all([this.#opening, announced]), this.#stop);
+    this.#journal.emit({ type: "workspace.ready", data: readyData(workspace) });
+    return {
+      attempt: this.#attempt,
+      services: this.#services,
+      journal: this.#journal,
+      redactor: this.#redactor,
+      workspace,
+      model: this.#resolve(),
+      stop: this.#stop,
+    };
+  }
+
+  async #announce(): Promise<void> {
+    if (findStep(this.#journal.steps, "begun")) return;
+    const started: RunnerEvent = { type: "run.phase", data: { phase: "plan", state: "started" } };
+    await this.#journal.record([started], { kind: "begun" });
+  }
+
+  async #openWorkspace(): Promise<Workspace> {
+    const { claimed } = this.#attempt;
+    const { projectId, runId, runIndex } = claimed.spec;
+    const start = {
+      projectId,
+      runId,
+      runIndex,
+      attempt: claimed.attempt,
+      base: claimed.workspace,
+      steps: filesStates(this.#journal.steps),
+    };
+    const workspace = await this.#services.openWorkspace(start, this.#attempt);
+    this.#finish = new Finish({ workspace, journal: this.#journal, runId, log: this.#log });
+    return workspace;
+  }
+
+  #resolve(): ResolvedModel {
+    const resolution = resolveModel(this.#attempt.claimed.spec, this.#services.providers);
+    if (!resolution.ok) {
+      throw new RunFailed("provider_rejected", resolution.error, { retryable: false });
+    }
+    this.#model = resolution.resolved;
+    return resolution.resolved;
+  }
+
+  #modelEvents(): readonly RunnerEvent[] {
+    if (!this.#model) return [];
+    const { provider, model, source } = this.#model;
+    return [{ type: "model.resolved", data: { provider, model, source } }];
+  }
+
+  async #conclude(error: unknown): Promise<void> {
+    try {
+      await this.#end(error);
+    } catch (later) {
+      // A cancel or drain that comes while a failure is being put away takes precedence over it.
+      if (later === error || !isStop(later)) throw later;
+      await this.#end(later);
+    }
+  }
+
+  async #end(error: unknown): Promise<void> {
+    if (error instanceof AttemptFenced) throw error;
+    if (error instanceof CancelRequested) return this.#endCancelled();
+    if (error instanceof DrainRequested) {
+      return this.#journal.finish({ kind: "released", reason: "drain" }, []);
+    }
+    const failed = this.#toFailure(error);
+    const { failures, spec } = this.#attempt.claimed;
+    const isLast = !failed.retryable || failures + 1 >= spec.maxAttempts;
+    if (isLast) await unlessAborted(this.#putAway(), this.#attempt.signal);
+    const { code, message, retryable } = failed;
+    const outcome: Outcome = { kind: "failed", code, error: message, retryable };
+    await this.#journal.finish(outcome, isLast ? this.#modelEvents() : []);
+  }
+
+  /** The user does not wait for the archive: it follows the terminal event. */
+  async #endCancelled(): Promise<void> {
+    await this.#journal.finish({ kind: "cancelled" }, this.#modelEvents());
+    await this.#opening?.catch(() => undefined);
+    await this.#finish?.silently();
+  }
+
+  async #putAway(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    await this.#finish?.reported();
+  }
+
+  #toFailure(error: unknown): RunFailed {
+    if (error instanceof RunFailed) return error;
+    if (error instanceof WorkspaceRefusal) {
+      const message = `The workspace could not be opened: ${error.message}`;
+      return new RunFailed("workspace_unavailable", message, { cause: error, retryable: true });
+    }
+    this.#log.error("attempt failed", { error });
+    // What an unexpected error says is for the log, not for a user.
+    const message = "The runner failed unexpectedly.";
+    return new RunFailed("runner_error", message, { cause: error, retryable: true });
+  }
+
+  async #release(): Promise<void> {
+    const workspace = await this.#opening?.catch(() => undefined);
+    await this.#finish?.settled();
+    await workspace?.release();
+  }
+}
+
+const isStop = (error: unknown): boolean =>
+  error instanceof CancelRequested ||
+  error instanceof DrainRequested ||
+  error instanceof AttemptFenced;
+
+function readyData(workspace: Workspace) {
+  const { restored, missing, isolated } = workspace.opened;
+  return { restored, missing: [...missing], isolated };
+}

@@ -1,0 +1,51 @@
+import type { Outcome, RunnerEvent } from "@millrace/contracts";
+import type { Attempt } from "../attempt/attempt.ts";
+import type { Redactor } from "./redact.ts";
+import { EngineStep } from "./step.ts";
+
+/**
+ * The only way from the engine to the log. Every event passes the redactor here, and a step counts as
+ * made once it is durable together with its events.
+ */
+export class Journal {
+  readonly #attempt: Attempt;
+  readonly #redactor: Redactor;
+  readonly #steps: EngineStep[];
+  #messages = 0;
+
+  constructor(attempt: Attempt, redactor: Redactor) {
+    this.#attempt = attempt;
+    this.#redactor = redactor;
+    this.#steps = attempt.steps.map((step) => EngineStep.parse(step));
+  }
+
+  /** The steps of all attempts so far, in order. */
+  get steps(): readonly EngineStep[] {
+    return this.#steps;
+  }
+
+  /** An id that no other message of the run has. */
+  newMessageId(): string {
+    this.#messages += 1;
+    return `m${this.#attempt.claimed.attempt}-${this.#messages}`;
+  }
+
+  emit(event: RunnerEvent): void {
+    this.#attempt.emit(this.#redactor.json(event));
+  }
+
+  commit(events: readonly RunnerEvent[]): Promise<void> {
+    return this.#attempt.commit(events.map((event) => this.#redactor.json(event)));
+  }
+
+  async record(events: readonly RunnerEvent[], step: EngineStep): Promise<void> {
+    const clean = events.map((event) => this.#redactor.json(event));
+    await this.#attempt.commit(clean, step);
+    this.#steps.push(step);
+  }
+
+  finish(outcome: Outcome, events: readonly RunnerEvent[]): Promise<void> {
+    const clean = events.map((event) => this.#redactor.json(event));
+    return this.#attempt.finish(this.#redactor.json(outcome), clean);
+  }
+}

@@ -1,0 +1,28 @@
+import type { Attempt } from "../attempt/attempt.ts";
+import type { ResolvedModel } from "../models/resolve-model.ts";
+import type { Workspace } from "../workspaces/workspace.ts";
+import type { EngineServices } from "./engine-services.ts";
+import type { Journal } from "./journal.ts";
+import type { Redactor } from "./redact.ts";
+import { unlessAborted } from "./unless-aborted.ts";
+
+/** Everything that the work of an attempt needs once its workspace is open. */
+export interface Session {
+  readonly attempt: Attempt;
+  readonly services: EngineServices;
+  readonly journal: Journal;
+  readonly redactor: Redactor;
+  readonly workspace: Workspace;
+  readonly model: ResolvedModel;
+  /** Aborts for good: cancelled, drained, fenced, or the run's time is over. */
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Waits until a tool or a model call may begin, and answers the signal for it: aborts with `stop`, and
+ * with LeaseLost at the lease's end.
+ */
+export async function begin(session: Session): Promise<AbortSignal> {
+  await unlessAborted(session.attempt.ready(), session.stop);
+  return AbortSignal.any([session.attempt.workSignal(), session.stop]);
+}

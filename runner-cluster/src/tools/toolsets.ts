@@ -1,0 +1,57 @@
+import type { Phase } from "@millrace/contracts";
+import type { ChatCompletionTool } from "openai/resources/chat/completions";
+import { z } from "zod";
+import { editFile } from "./edit-file.ts";
+import { glob } from "./glob.ts";
+import { grep } from "./grep.ts";
+import { ls } from "./ls.ts";
+import { readFile } from "./read-file.ts";
+import { runCommand } from "./run-command.ts";
+import type { Tool } from "./tool.ts";
+import { writeFile } from "./write-file.ts";
+import { writeTodos } from "./write-todos.ts";
+
+/** A tool whose arguments were not looked at yet. Its own schema stands between the model and `execute`. */
+type AnyTool = Omit<Tool<never>, "schema"> & { readonly schema: z.ZodType };
+
+const readers: readonly AnyTool[] = [ls, readFile, glob, grep, writeTodos];
+const writers: readonly AnyTool[] = [writeFile, editFile, runCommand];
+
+/** What exists in a phase. Planning cannot change anything because nothing that changes is there. */
+const toolsets: Readonly<Record<Phase, readonly AnyTool[]>> = {
+  plan: readers,
+  build: [...readers, ...writers],
+};
+
+/** The tool of that name in that phase. */
+export function findTool(phase: Phase, name: string): AnyTool | undefined {
+  return toolsets[phase].find((tool) => tool.name === name);
+}
+
+/** A phase's tools as the model is told of them. */
+export function describeTools(phase: Phase): readonly ChatCompletionTool[] {
+  return toolsets[phase].map((tool) => ({
+    type: "function",
+    function: {
+      name: tool.name,
+      description: tool.description,
+      parameters: parametersOf(tool.schema),
+    },
+  }));
+}
+
+/** Keywords that some compatible endpoints refuse. What they demand is checked by our own parse anyway. */
+const dropped = new Set([
+  "$schema",
+  "additionalProperties",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+]);
+
+function parametersOf(schema: z.ZodType): Record<string, unknown> {
+  const json = JSON.stringify(z.toJSONSchema(schema, { io: "input" }), (key, value: unknown) =>
+    dropped.has(key) ? undefined : value,
+  );
+  return JSON.parse(json) as Record<string, unknown>;
+}

@@ -1,0 +1,99 @@
+import { homedir } from "node:os";
+import { relative, resolve } from "node:path";
+import { PoolName } from "@millrace/contracts";
+import { z } from "zod";
+import { EngineEnv } from "./engine/engine-env.ts";
+import { ProviderEnv, secretsOf } from "./models/provider-env.ts";
+import { providers } from "./models/providers.ts";
+
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const directory = (fallback: string) =>
+  z
+    .string()
+    .min(1)
+    .default(fallback)
+    .transform((given) => resolve(given.replace(/^~(?=\/|$)/, homedir())));
+
+const bounds = EngineEnv.shape;
+
+const Knobs = z.object({
+  EDGE_URL: z
+    .url({ protocol: /^https?$/ })
+    .default("http://127.0.0.1:8787")
+    .describe("the edge this runner works for"),
+  POOL_TOKEN: z.string().trim().min(1).describe("opens the pool; the edge prints the one it made"),
+  POOL: PoolName.default("default").describe("the pool to join"),
+  RUNNER_SLOTS: positive(4).describe("runs executed at a time"),
+  STATE_DIR: directory(".state").describe("the runner's own files; made 0700"),
+  WORKSPACE_ROOT: directory(".workspaces").describe("one directory per project"),
+  AUTO_GIT_COMMIT: z.stringbool().default(true).describe("commit what a run changed"),
+  AGENT_GIT_NAME: z.string().min(1).default("Millrace Agent").describe("author of those commits"),
+  AGENT_GIT_EMAIL: z
+    .string()
+    .min(1)
+    .default("agent@millrace.invalid")
+    .describe("and the author's address"),
+  ZIP_MAX_BYTES: positive(250 * 1024 * 1024).describe("largest archive of a workspace"),
+  ZIP_MAX_FILES: positive(20_000).describe("most files in an archive"),
+  COMMAND_TIMEOUT_MS: bounds.COMMAND_TIMEOUT_MS.describe("a command is killed after this"),
+  MODEL_SILENCE_MS: bounds.MODEL_SILENCE_MS.describe("a model call silent for this is given up"),
+  PHASE_STEP_LIMIT: bounds.PHASE_STEP_LIMIT.describe("model calls in one phase"),
+  RUN_TIMEOUT_MS: bounds.RUN_TIMEOUT_MS.describe("a run, all its attempts together"),
+  DRAIN_DEADLINE_MS: positive(25_000).describe("from SIGTERM to the end of the process"),
+  RUNNER_ISOLATION: z
+    .enum(["auto", "require", "off"])
+    .default("auto")
+    .describe("commands see only their project: where possible, always or never"),
+});
+type Knobs = z.output<typeof Knobs>;
+
+/** Everything that the runner was told from outside. */
+export type RunnerEnv = Knobs & { readonly providers: ProviderEnv };
+
+export type EnvResult =
+  | { readonly ok: true; readonly env: RunnerEnv }
+  | { readonly ok: false; readonly problem: string };
+
+/** Parses the environment. `KEY=` means "not set". Its only caller is main.ts. */
+export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
+  const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
+  const knobs = Knobs.safeParse(set);
+  if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
+  const provider = ProviderEnv.safeParse(set);
+  if (!provider.success) return { ok: false, problem: z.prettifyError(provider.error) };
+  const { STATE_DIR, WORKSPACE_ROOT } = knobs.data;
+  if (!relative(WORKSPACE_ROOT, STATE_DIR).startsWith("..")) {
+    return { ok: false, problem: "STATE_DIR must not lie inside WORKSPACE_ROOT" };
+  }
+  return { ok: true, env: { ...knobs.data, providers: provider.data } };
+}
+
+/** Values that must appear in no log line, event or command environment. */
+export function secretValues(env: RunnerEnv): readonly string[] {
+  return [env.POOL_TOKEN, ...secretsOf(env.providers)];
+}
+
+/** What `--help` prints. */
+export function describeEnv(): string {
+  const knobs = Object.entries(Knobs.shape).map(([name, schema]) => {
+    const fallback = schema.safeParse(undefined);
+    const value = fallback.success ? `(${String(fallback.data)})` : "(required)";
+    return `  ${name.padEnd(20)} ${schema.description ?? ""} ${value}`;
+  });
+  const keys = providers.map((provider) => {
+    const names = [...provider.keyEnv, ...provider.modelEnv, ...provider.baseUrlEnv];
+    return `  ${provider.name.padEnd(20)} ${names.join(" ")}`;
+  });
+  return [
+    "millrace runner: executes runs for an edge. Settings come from the environment:",
+    "",
+    ...knobs,
+    `  ${"AGENT_PROVIDER".padEnd(20)} provider of runs that name none (the first with a key)`,
+    `  ${"AGENT_MODEL".padEnd(20)} model of runs that name none (the provider's default)`,
+    "",
+    "Keys, models and base URLs of the providers:",
+    "",
+    ...keys,
+    "",
+  ].join("\n");
+}

@@ -1,4 +1,191 @@
+import type { RunSpec, RunView, UploadComplete, UploadKind } from "@millrace/contracts";
+import { runMigrations } from "@millrace/migrations";
 import { DurableObject } from "cloudflare:workers";
+import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
+import { Alarm } from "./alarm.ts";
+import { decideCancel } from "./decide-cancel.ts";
+import { isCurrent } from "./decide-dispatch.ts";
+import { openRun, type OpenRun } from "./open-run.ts";
+import type { Release } from "./release.ts";
+import { owe } from "./run-record.ts";
+import { runSocketPaths, type Refusal, type RunRpc, type UploadGrant } from "./run-rpc.ts";
+import { createdState } from "./state.ts";
+import { RunStore } from "./store.ts";
+import { readTimings } from "./timings.ts";
+import { answerDue } from "./answer-due.ts";
 
-export class RunObject extends DurableObject<PlatformEnv> {}
+const notFound = { ok: false, code: "not_found" } as const;
+
+/**
+ * One run: its log, its lease and its end. A thin shell: it loads, asks a decision, commits, answers. What is decided
+ * stands in decide-*.ts, what is written in draft.ts and run-record.ts.
+ */
+export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
+  readonly #store: RunStore;
+  #run: OpenRun | null = null;
+  #alarm: Alarm;
+
+  constructor(ctx: DurableObjectState, env: PlatformEnv) {
+    super(ctx, env);
+    this.#store = new RunStore(ctx.storage);
+    this.#alarm = new Alarm(ctx.storage, null);
+    void ctx.blockConcurrencyWhile(async () => {
+      await applyMigrations(ctx.storage, runMigrations);
+      this.#alarm = new Alarm(ctx.storage, await ctx.storage.getAlarm());
+      const spec = this.#store.loadSpec();
+      if (spec !== null) this.#run = this.#open(spec);
+    });
+  }
+
+  async init(spec: RunSpec): Promise<void> {
+    if (this.#run !== null) return;
+    const now = Date.now();
+    this.#store.save("spec", spec);
+    const run = this.#open(spec);
+    const draft = run.record.draft(now);
+    const { runIndex, kind } = spec;
+    draft.apply({
+      state: createdState(now),
+      events: [{ type: "run.queued", data: { runIndex, kind } }],
+    });
+    owe(draft, ["index"], draft.tail);
+    run.record.commit(draft);
+    this.#run = run;
+  }
+
+  async release(release: Release): Promise<void> {
+    const record = this.#run?.record;
+    if (record?.state.stage.kind !== "created") return;
+    const draft = record.draft(Date.now());
+    draft.release = release;
+    draft.dispatch();
+    record.commit(draft);
+  }
+
+  async redispatch(attempt: number): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    const { state } = run.record;
+    if (state.stage.kind === "dispatched" && state.attempt === attempt) {
+      await run.outbox.offer(attempt);
+    }
+  }
+
+  async cancel(
+    by: string,
+  ): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">> {
+    const run = this.#run;
+    if (run === null) return notFound;
+    // What the runner sent before this moment counts: a success that has arrived is the outcome.
+    run.runners.flush();
+    const draft = run.record.draft(Date.now());
+    const { cancelForceMs: forceMs } = run.timings;
+    const change = decideCancel(draft.state, { by, now: draft.now, forceMs });
+    if (change !== null) {
+      draft.apply(change);
+      run.record.commit(draft);
+    }
+    return { ok: true, view: run.record.view() };
+  }
+
+  async view(): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">> {
+    const run = this.#run;
+    if (run === null) return notFound;
+    await run.outbox.price();
+    return { ok: true, view: run.record.view() };
+  }
+
+  async grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant> {
+    return this.#run?.uploads.grant(attempt, kind) ?? notFound;
+  }
+
+  async uploadOpened(attempt: number, key: string, uploadId: string): Promise<void> {
+    this.#run?.uploads.opened(attempt, key, uploadId);
+  }
+
+  async uploadStored(
+    attempt: number,
+    uploadId: string,
+    stored: UploadComplete,
+  ): Promise<{ readonly ok: true } | Refusal<"not_found" | "fenced" | "run_over">> {
+    return this.#run?.uploads.stored(attempt, uploadId, stored) ?? notFound;
+  }
+
+  async uploadAborted(uploadId: string): Promise<void> {
+    this.#run?.uploads.aborted(uploadId);
+  }
+
+  async mayUse(attempt: number): Promise<boolean> {
+    return this.#run !== null && isCurrent(this.#run.record.state, attempt);
+  }
+
+  async startBundle(attempt: number): Promise<string | null> {
+    if (!(await this.mayUse(attempt))) return null;
+    return this.#store.loadRelease()?.workspace?.bundleKey ?? null;
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    if (this.#run === null) return refuseSocket();
+    if (request.headers.get("upgrade") !== "websocket") return refuseSocket(426);
+    if (pathname === runSocketPaths.read) return this.#read(this.#run, searchParams);
+    if (pathname === runSocketPaths.attach) return this.#attach(this.#run, searchParams);
+    return refuseSocket();
+  }
+
+  #read(run: OpenRun, query: URLSearchParams): Response {
+    if (query.get("projectId") !== run.record.spec.projectId) return refuseSocket();
+    const after = Number(query.get("after") ?? 0);
+    if (!Number.isSafeInteger(after) || after < 0) return refuseSocket(400);
+    return run.readers.accept(this.ctx, after);
+  }
+
+  #attach(run: OpenRun, query: URLSearchParams): Response {
+    const { orgId, runId } = run.record.spec;
+    const attempt = Number(query.get("attempt"));
+    const isOurs = query.get("org") === orgId && query.get("run") === runId;
+    if (!isOurs || !Number.isSafeInteger(attempt)) return refuseSocket();
+    return run.runners.accept(this.ctx, attempt, Date.now());
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    const run = this.#run;
+    if (run === null || typeof message !== "string") return;
+    if (run.runners.has(socket)) run.runners.receive(socket, message);
+    else run.readers.consumed(socket, message);
+  }
+
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    this.#forget(socket);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    this.#forget(socket);
+  }
+
+  /** Never throws: an alarm that fails six times is gone for good, and the run with it. */
+  override async alarm(): Promise<void> {
+    if (this.#run === null) return;
+    try {
+      await answerDue(this.#run, this.#store, this.#alarm);
+    } catch {
+      this.#alarm.set(Date.now() + 5_000);
+    }
+  }
+
+  #open(spec: RunSpec): OpenRun {
+    const { ctx, env } = this;
+    const parts = { spec, ctx, env, store: this.#store, alarm: this.#alarm };
+    return openRun(parts, readTimings(env));
+  }
+
+  #forget(socket: WebSocket): void {
+    if (this.#run?.runners.has(socket)) this.#run.runners.closed(socket);
+    else this.#run?.readers.closed(socket);
+  }
+}
+
+function refuseSocket(status = 404): Response {
+  return Response.json({ code: "not_found" }, { status });
+}

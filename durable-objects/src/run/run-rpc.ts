@@ -1,23 +1,17 @@
 import type {
   ArchiveRecord,
-  ConversationMessage,
   RunSpec,
   RunView,
   UploadComplete,
   UploadKind,
   WorkspaceState,
 } from "@millrace/contracts";
+import type { Release } from "./release.ts";
 
 /** A refusal that a caller is expected to handle; errors thrown across RPC lose their class. */
 export interface Refusal<Code extends string> {
   readonly ok: false;
   readonly code: Code;
-}
-
-/** What a run needs that is known only once its predecessors are over. */
-export interface Release {
-  readonly conversation: readonly ConversationMessage[];
-  readonly workspace: WorkspaceState | null;
 }
 
 export type UploadGrant =
@@ -66,7 +60,7 @@ export interface RunReport {
  * caller and passes what it knows in the query. The object checks again.
  *
  *     https://run/read?projectId=&after=<seq>     reader: rows as `encodeRow` text, see reader messages
- *     https://run/attach?attempt=                 runner: runner-protocol.ts
+ *     https://run/attach?org=&run=&attempt=         runner: runner-protocol.ts; what its token says
  *
  * A refused reader gets plain JSON `{code}` with 404 (no such run here). Reader messages: the object
  * sends text of whole packed rows; after the row that holds the terminal event, or at once when the
@@ -75,4 +69,4 @@ export interface RunReport {
  */
 export const runSocketPaths = { read: "/read", attach: "/attach" } as const;
 
-export type { ArchiveRecord };
+export type { ArchiveRecord, Release };

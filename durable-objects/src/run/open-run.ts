@@ -1,0 +1,80 @@
+import { limits, type RunSpec } from "@millrace/contracts";
+import type { PlatformEnv } from "../platform-env.ts";
+import type { Alarm } from "./alarm.ts";
+import { loadMemory } from "./memory.ts";
+import { Outbox } from "./outbox.ts";
+import { readerTag, Readers } from "./readers.ts";
+import { RunRecord, type Committed } from "./run-record.ts";
+import { runnerTag } from "./runner-link.ts";
+import { RunnerSockets } from "./runner-sockets.ts";
+import type { RunStore } from "./store.ts";
+import type { Timings } from "./timings.ts";
+import { Uploads } from "./uploads.ts";
+
+/** A run that exists, with everything that serves it. Built when the object wakes, or by init. */
+export interface OpenRun {
+  readonly record: RunRecord;
+  readonly runners: RunnerSockets;
+  readonly readers: Readers;
+  readonly outbox: Outbox;
+  readonly uploads: Uploads;
+  readonly timings: Timings;
+}
+
+interface Parts {
+  readonly spec: RunSpec;
+  readonly ctx: DurableObjectState;
+  readonly env: PlatformEnv;
+  readonly store: RunStore;
+  readonly alarm: Alarm;
+}
+
+/** Wires the parts of a run together, sockets that outlived a hibernation included. */
+export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timings): OpenRun {
+  const memory = loadMemory(store, Date.now());
+  const record = new RunRecord({ spec, memory }, { store, alarm, timings }, announce);
+  const readers = new Readers(
+    {
+      store,
+      end: () => ({ seq: record.tail.seq, over: record.state.stage.kind === "over" }),
+      onStuck: () => watchReaders(store, alarm),
+    },
+    ctx.getWebSockets(readerTag),
+  );
+  const tokenSecret = env.RUN_TOKEN_SECRET;
+  const runners = new RunnerSockets(
+    { record, store, timings, tokenSecret },
+    ctx.getWebSockets(runnerTag),
+  );
+  const outbox = new Outbox({ env, record, store });
+  return { record, runners, readers, outbox, uploads: new Uploads(record), timings };
+
+  /** After each commit: everyone hears what concerns them. */
+  function announce(committed: Committed): void {
+    if (committed.rows.length > 0) readers.publish(committed.rows);
+    if (committed.before.state === committed.after.state) return;
+    announceStage(committed);
+    ctx.waitUntil(settle(committed));
+  }
+
+  function announceStage({ before, after }: Committed): void {
+    const { stage } = after.state;
+    if (stage === before.state.stage) return;
+    if (stage.kind === "cancelling") runners.pushCancel();
+    if (stage.kind === "dispatched") ctx.waitUntil(outbox.dispatch());
+    if (before.state.stage.kind === "dispatched") ctx.waitUntil(outbox.withdraw());
+  }
+
+  async function settle({ after }: Committed): Promise<void> {
+    // First the price, so that what others are told at the end includes it.
+    if (after.state.stage.kind === "over") await outbox.price();
+    await outbox.deliverNow();
+  }
+}
+
+function watchReaders(store: RunStore, alarm: Alarm): void {
+  if (store.due("readers") !== null) return;
+  const at = Date.now() + limits.readerStuckMs;
+  store.saveDue({ what: "readers", at, tries: 0, mark: 0 });
+  alarm.by(at);
+}

@@ -1,0 +1,141 @@
+import { objectNames, type PlatformEnv } from "../platform-env.ts";
+import { saveArtifacts, saveRunIndex } from "./run-registry.ts";
+import { costOf, findPrice } from "./pricing.ts";
+import { retryDelay, type DueItem, type DueKey } from "./decide-due.ts";
+import type { RunRecord } from "./run-record.ts";
+import type { RunStore } from "./store.ts";
+
+interface Parts {
+  readonly env: PlatformEnv;
+  readonly record: RunRecord;
+  readonly store: RunStore;
+}
+
+const immediately: readonly DueKey[] = ["report", "index", "artifacts"];
+/** R2 forgets an upload that it aborted or completed; asking for ever would not change that. */
+const maxAbortTries = 8;
+
+/**
+ * What the run owes to others: its thread, the registry, the pool. A row in the due table is the promise; it goes when the
+ * effect is confirmed. Every effect is safe to repeat, and none may throw.
+ */
+export class Outbox {
+  readonly #parts: Parts;
+  readonly #busy = new Set<DueKey>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Tries at once what was just promised; what fails is left to the alarm. */
+  async deliverNow(): Promise<void> {
+    for (const what of immediately) await this.deliver(what);
+  }
+
+  /** Puts an owed item off to its next try; written before the try, so that a crash in it is a failed try. */
+  postpone({ what, tries, mark }: DueItem, now: number): void {
+    const at = now + retryDelay(what, tries + 1);
+    this.#parts.store.saveDue({ what, at, tries: tries + 1, mark });
+  }
+
+  async deliver(what: DueKey): Promise<void> {
+    if (this.#busy.has(what)) return;
+    this.#busy.add(what);
+    try {
+      // A newer wish may arrive while an older one is under way: until the row is gone there is one more.
+      for (let item = this.#parts.store.due(what); item; item = this.#parts.store.due(what)) {
+        await this.#perform(item);
+        this.#parts.store.confirmDue(item);
+      }
+    } catch {
+      // The row stays: the alarm comes back to it.
+    } finally {
+      this.#busy.delete(what);
+    }
+  }
+
+  /** Hands the current attempt to queue and pool. Both may forget it; the alarm asks again. */
+  async dispatch(): Promise<void> {
+    const { env, record } = this.#parts;
+    const { orgId, runId } = record.spec;
+    const { attempt } = record.state;
+    const fast = env.DISPATCH_FAST_PATH === "off" ? null : this.offer(attempt);
+    await Promise.allSettled([fast, env.DISPATCH.send({ orgId, runId, attempt })]);
+  }
+
+  async offer(attempt: number): Promise<void> {
+    const { orgId, projectId, runId } = this.#parts.record.spec;
+    await this.#pool().enqueue({ orgId, projectId, runId, attempt });
+  }
+
+  /** Best effort: an offer of a run that needs no runner is refused at its claim. */
+  async withdraw(): Promise<void> {
+    try {
+      await this.#pool().withdraw(this.#parts.record.spec.runId);
+    } catch {
+      // The pool finds out by itself.
+    }
+  }
+
+  /** Looks up what the run cost, once it is over. A registry that does not answer leaves the question open. */
+  async price(): Promise<void> {
+    const { env, record } = this.#parts;
+    const { usage, provider, model } = record.state;
+    if (!this.#wantsPrice() || !usage || !provider || !model) return;
+    const row = await findPrice(env.DB, provider, model);
+    // Others had a turn while the registry was asked.
+    if (!this.#wantsPrice()) return;
+    const cost = row && costOf(usage, row);
+    const draft = record.draft(Date.now());
+    draft.state = {
+      ...draft.state,
+      price: cost ? { kind: "known", cost } : { kind: "unknown" },
+      silentChanges: draft.state.silentChanges + 1,
+    };
+    record.commit(draft);
+  }
+
+  #wantsPrice(): boolean {
+    const { stage, price } = this.#parts.record.state;
+    return stage.kind === "over" && price.kind === "open";
+  }
+
+  async #perform(item: DueItem): Promise<void> {
+    const { env, record } = this.#parts;
+    if (item.what === "artifacts") {
+      await saveArtifacts(env.DB, record.spec, record.state.artifacts);
+      return;
+    }
+    if (item.what === "index") {
+      await saveRunIndex(env.DB, record.view());
+      return;
+    }
+    if (item.what === "report") await this.#report();
+    if (item.what.startsWith("abort:")) await this.#abort(item);
+  }
+
+  async #report(): Promise<void> {
+    const { env, record } = this.#parts;
+    const { orgId, projectId } = record.spec;
+    const thread = env.THREADS.getByName(objectNames.thread(orgId, projectId));
+    await thread.report({ view: record.view(), workspace: record.state.workspace });
+  }
+
+  async #abort({ what, tries }: DueItem): Promise<void> {
+    const { env, store } = this.#parts;
+    const id = what.slice("abort:".length);
+    const upload = store.uploads().find((open) => open.id === id);
+    if (upload === undefined) return;
+    try {
+      await env.ARCHIVES.resumeMultipartUpload(upload.key, id).abort();
+    } catch (error) {
+      if (tries < maxAbortTries) throw error;
+    }
+    store.deleteUpload(id);
+  }
+
+  #pool() {
+    const { env, record } = this.#parts;
+    return env.POOLS.getByName(objectNames.pool(record.spec.orgId, record.spec.pool));
+  }
+}

@@ -1,0 +1,143 @@
+import { encodeRow, type RunSpec, type RunView } from "@millrace/contracts";
+import type { Alarm } from "./alarm.ts";
+import { retryDelay, waitsOf, type Owed } from "./decide-due.ts";
+import { Draft } from "./draft.ts";
+import type { RunMemory } from "./memory.ts";
+import { statusOf, versionOf, viewOf, type RunState, type Tail } from "./state.ts";
+import type { LogRow, RunStore } from "./store.ts";
+import type { Timings } from "./timings.ts";
+
+/** A row as readers get it. */
+export interface EncodedRow {
+  readonly first: number;
+  readonly last: number;
+  readonly text: string;
+}
+
+export interface Committed {
+  readonly rows: readonly EncodedRow[];
+  readonly before: RunMemory;
+  readonly after: RunMemory;
+}
+
+/** The run's memory and the one way in which it changes: draft, transaction, memory, then the news. */
+export class RunRecord {
+  readonly spec: RunSpec;
+  readonly #store: RunStore;
+  readonly #alarm: Alarm;
+  readonly #timings: Timings;
+  readonly #onCommit: (committed: Committed) => void;
+  #memory: RunMemory;
+  #savedLeaseUntil: number;
+
+  constructor(
+    loaded: { readonly spec: RunSpec; readonly memory: RunMemory },
+    parts: { readonly store: RunStore; readonly alarm: Alarm; readonly timings: Timings },
+    onCommit: (committed: Committed) => void,
+  ) {
+    this.spec = loaded.spec;
+    this.#memory = loaded.memory;
+    this.#savedLeaseUntil = loaded.memory.lease?.until ?? 0;
+    this.#store = parts.store;
+    this.#alarm = parts.alarm;
+    this.#timings = parts.timings;
+    this.#onCommit = onCommit;
+  }
+
+  get state(): RunState {
+    return this.#memory.state;
+  }
+
+  get tail(): Tail {
+    return this.#memory.tail;
+  }
+
+  get memory(): RunMemory {
+    return this.#memory;
+  }
+
+  view(): RunView {
+    return viewOf(this.spec, this.state, this.tail);
+  }
+
+  draft(now: number): Draft {
+    const sources = { store: this.#store, spec: this.spec, timings: this.#timings };
+    return new Draft(this.#memory, sources, now);
+  }
+
+  /** Writes a draft. It must have been made in this same synchronous turn. */
+  commit(draft: Draft): void {
+    const { before } = draft;
+    const rows = draft.rows();
+    const last = rows.at(-1);
+    const tail = last ? { seq: last.first + last.n - 1, at: last.at } : before.tail;
+    const { state, position, lease } = draft;
+    const after: RunMemory = { state, tail, position, lease };
+    if (state !== before.state) this.#planDue(draft, after);
+    this.#planLease(draft);
+    this.#store.transaction(() => this.#write(draft, rows));
+    this.#memory = after;
+    for (const item of draft.due.values()) if (item !== null) this.#alarm.by(item.at);
+    const saved = draft.due.get("lease");
+    if (saved !== undefined) this.#savedLeaseUntil = saved?.at ?? 0;
+    this.#onCommit({ rows: rows.map(encode), before, after });
+  }
+
+  #write(draft: Draft, rows: readonly LogRow[]): void {
+    const store = this.#store;
+    for (const row of rows) store.insertRow(row, draft.before.state.attempt);
+    if (draft.position !== draft.before.position) store.savePosition(draft.position);
+    for (const step of draft.steps) store.insertStep(step);
+    if (draft.state !== draft.before.state) store.save("state", draft.state);
+    if (draft.release !== null) store.save("release", draft.release);
+    for (const [what, item] of draft.due) {
+      if (item === null) store.deleteDue(what);
+      else store.saveDue(item);
+    }
+    for (const [id, upload] of draft.uploads) {
+      if (upload === null) store.deleteUpload(id);
+      else store.saveUpload(upload);
+    }
+  }
+
+  /** Waits follow the stage; a change that others can see is owed to them. */
+  #planDue(draft: Draft, after: RunMemory): void {
+    const { before } = draft;
+    const had = waitsOf(before.state.stage, this.#timings);
+    const has = waitsOf(after.state.stage, this.#timings);
+    for (const what of had.keys()) if (!has.has(what)) draft.due.set(what, null);
+    for (const [what, at] of has) {
+      // An unchanged wait keeps its row: its tries have moved it on.
+      if (had.get(what) !== at) draft.due.set(what, { what, at, tries: 0, mark: 0 });
+    }
+    const isNews =
+      statusOf(before.state.stage) !== statusOf(after.state.stage) ||
+      before.state.silentChanges !== after.state.silentChanges;
+    if (isNews) owe(draft, ["report", "index"], versionOf(after.state, after.tail));
+  }
+
+  #planLease(draft: Draft): void {
+    const { lease, before } = draft;
+    if (lease === before.lease) return;
+    if (lease === null) {
+      draft.due.set("lease", null);
+      return;
+    }
+    const moved = lease.until - this.#savedLeaseUntil;
+    const isRoutine = before.lease?.graced === lease.graced && moved >= 0;
+    if (isRoutine && moved < this.#timings.leaseSaveMs) return;
+    const { until: at, graced } = lease;
+    draft.due.set("lease", { what: "lease", at, tries: 0, mark: graced ? 1 : 0 });
+  }
+}
+
+/** Notes effects that somebody is owed; the outbox tries at once, the alarm again until it is confirmed. */
+export function owe(draft: Draft, effects: readonly Owed[], mark: number): void {
+  for (const what of effects) {
+    draft.due.set(what, { what, at: draft.now + retryDelay(what, 0), tries: 0, mark });
+  }
+}
+
+function encode(row: LogRow): EncodedRow {
+  return { first: row.first, last: row.first + row.n - 1, text: encodeRow(row) };
+}

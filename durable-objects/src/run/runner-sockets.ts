@@ -1,0 +1,309 @@
+import type { Frame, RunRefusal, RunnerToRun, RunToRunner } from "@millrace/contracts";
+import { runTokenTtlMs, signRunToken } from "../run-token.ts";
+import { decideAppend } from "./decide-append.ts";
+import { decideClaim } from "./decide-claim.ts";
+import { leaseOfLostSocket, renewedLease } from "./decide-expiry.ts";
+import type { Draft } from "./draft.ts";
+import { makeClaimed, pageSteps } from "./make-claimed.ts";
+import { fitsInline, parseRunnerMessage } from "./parse-message.ts";
+import type { RunRecord } from "./run-record.ts";
+import { RunnerLinks, runnerTag, type RunnerLink } from "./runner-link.ts";
+import { runnerOf, type RunState } from "./state.ts";
+import type { RunStore } from "./store.ts";
+import type { Timings } from "./timings.ts";
+
+interface Received {
+  readonly socket: WebSocket;
+  readonly message: RunnerToRun;
+}
+
+interface Judged {
+  readonly link: RunnerLink;
+  readonly message: RunnerToRun;
+  readonly reply: Reply;
+}
+
+/** What one socket is told after the commit. Later entries of the same tick overwrite earlier ones. */
+interface Reply {
+  link?: RunnerLink;
+  claimed?: boolean;
+  acked?: boolean;
+  heartbeat?: number;
+  refused?: { readonly code: RunRefusal; readonly expected?: number };
+}
+
+interface Parts {
+  readonly record: RunRecord;
+  readonly store: RunStore;
+  readonly timings: Timings;
+  readonly tokenSecret: string;
+}
+
+/** Frames of a socket that was refused for one of these are worth nothing any more. */
+const finalRefusals: ReadonlySet<RunRefusal> = new Set([
+  "lease_held",
+  "fenced",
+  "run_over",
+  "invalid",
+]);
+
+/**
+ * The runners' side of a run: what arrives on all sockets in one tick is decided in order, written by one transaction
+ * and answered once per socket.
+ */
+export class RunnerSockets {
+  readonly #parts: Parts;
+  readonly #links: RunnerLinks;
+  #received: Received[] = [];
+
+  constructor(parts: Parts, sockets: readonly WebSocket[]) {
+    this.#parts = parts;
+    this.#links = new RunnerLinks(sockets);
+  }
+
+  accept(ctx: DurableObjectState, attempt: number, now: number): Response {
+    const { 0: client, 1: server } = new WebSocketPair();
+    ctx.acceptWebSocket(server, [runnerTag]);
+    this.#links.set(server, { kind: "runner", attempt, runnerId: null, tokenAt: now });
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  has(socket: WebSocket): boolean {
+    return this.#links.get(socket) !== undefined;
+  }
+
+  receive(socket: WebSocket, text: string): void {
+    const message = parseRunnerMessage(text);
+    if (message === null) {
+      refuse(socket, { code: "invalid" });
+      return;
+    }
+    // The first message of a tick calls the commit for all that arrive before the timer runs.
+    if (this.#received.length === 0) setTimeout(() => this.flush(), 0);
+    this.#received.push({ socket, message });
+  }
+
+  /** Commits what was received. Called by the tick, and by whoever must not overtake a runner's message. */
+  flush(): void {
+    const received = this.#received;
+    if (received.length === 0) return;
+    this.#received = [];
+    const draft = this.#parts.record.draft(Date.now());
+    const replies = new Map<WebSocket, Reply>();
+    for (const { socket, message } of received) {
+      const reply = replies.get(socket) ?? {};
+      const link = reply.link ?? this.#links.get(socket);
+      if (link === undefined) continue;
+      replies.set(socket, reply);
+      this.#decide(draft, { link, message, reply });
+    }
+    try {
+      this.#parts.record.commit(draft);
+    } catch {
+      // Nothing was written and nothing is acked: the runners reconnect and send it again.
+      for (const socket of replies.keys()) socket.close(1011, "commit failed");
+      return;
+    }
+    for (const [socket, reply] of replies) this.#answer(socket, reply);
+  }
+
+  /** Tells the runner that executes the run to stop. */
+  pushCancel(): void {
+    const { attempt } = this.#parts.record.state;
+    for (const socket of this.#links.claimed(attempt)) send(socket, { type: "cancel" });
+  }
+
+  closed(socket: WebSocket): void {
+    this.flush();
+    const link = this.#links.get(socket);
+    this.#links.delete(socket);
+    const { record, timings } = this.#parts;
+    const { state, memory } = record;
+    if (link === undefined || !isWriter(link, state) || memory.lease === null) return;
+    // A runner that has reconnected already lost nothing but its old socket.
+    if (this.#links.hasClaimed(link.attempt)) return;
+    const draft = record.draft(Date.now());
+    draft.lease = leaseOfLostSocket(memory.lease, draft.now, timings.socketClosedLeaseMs);
+    record.commit(draft);
+  }
+
+  #decide(draft: Draft, { link, message, reply }: Judged): void {
+    switch (message.type) {
+      case "claim":
+        this.#claim(draft, link, message, reply);
+        return;
+      case "frame":
+        this.#append(draft, link, message, reply);
+        return;
+      case "heartbeat":
+        if (this.#renew(draft, link, reply)) reply.heartbeat = message.id;
+        return;
+      case "cancel_ack":
+        this.#renew(draft, link, reply);
+        return;
+    }
+  }
+
+  #claim(
+    draft: Draft,
+    link: RunnerLink,
+    message: { readonly runnerId: string; readonly attempt: number },
+    reply: Reply,
+  ): void {
+    const { runnerId, attempt } = message;
+    const { record, timings } = this.#parts;
+    if (attempt !== link.attempt) {
+      reply.refused = { code: "fenced" };
+      return;
+    }
+    const { maxAttempts } = record.spec;
+    const claim = { attempt, runnerId, maxAttempts, nextSeq: draft.tail + 1, now: draft.now };
+    const decision = decideClaim(draft.state, claim);
+    if (decision.kind === "refused") {
+      reply.refused = { code: decision.code };
+      return;
+    }
+    if (decision.kind === "first") {
+      draft.apply(decision.change);
+      draft.position = { epoch: attempt, next: 1 };
+    }
+    draft.lease = renewedLease(draft.now, timings.leaseMs);
+    reply.link = { ...link, runnerId, tokenAt: draft.now };
+    reply.claimed = true;
+  }
+
+  #append(draft: Draft, link: RunnerLink, frame: Frame, reply: Reply): void {
+    if (link.runnerId === null) {
+      reply.refused = { code: "not_claimed" };
+      return;
+    }
+    const { stage } = draft.state;
+    const decision = decideAppend(draft.position, {
+      attempt: link.attempt,
+      producerSeq: frame.producerSeq,
+      writer: isWriter(link, draft.state) ? draft.state.attempt : null,
+      over: stage.kind === "over",
+    });
+    if (decision.kind === "refused") {
+      reply.refused = decision;
+      return;
+    }
+    if (decision.kind === "accepted" && !this.#take(draft, frame)) {
+      reply.refused = { code: "invalid" };
+      return;
+    }
+    reply.acked = true;
+  }
+
+  #take(draft: Draft, frame: Frame): boolean {
+    const { outcome } = frame;
+    if (outcome?.kind === "succeeded" && !fitsInline(outcome.output)) return false;
+    if (!draft.append(frame.events, frame.steps)) return false;
+    draft.position = { epoch: draft.position.epoch, next: frame.producerSeq + 1 };
+    draft.lease = renewedLease(draft.now, this.#parts.timings.leaseMs);
+    if (outcome !== undefined) draft.endAttempt(outcome, Math.random());
+    return true;
+  }
+
+  #renew(draft: Draft, link: RunnerLink, reply: Reply): boolean {
+    if (link.runnerId === null) {
+      reply.refused = { code: "not_claimed" };
+      return false;
+    }
+    if (!isWriter(link, draft.state)) {
+      reply.refused = { code: draft.state.stage.kind === "over" ? "run_over" : "fenced" };
+      return false;
+    }
+    draft.lease = renewedLease(draft.now, this.#parts.timings.leaseMs);
+    reply.acked = true;
+    return true;
+  }
+
+  #answer(socket: WebSocket, reply: Reply): void {
+    if (reply.claimed && reply.link) this.#bind(socket, reply.link);
+    else if (reply.acked) this.#ack(socket, reply);
+    if (reply.refused) refuse(socket, reply.refused);
+  }
+
+  #ack(socket: WebSocket, reply: Reply): void {
+    const { record, timings } = this.#parts;
+    const { state, tail, position } = record.memory;
+    const link = this.#links.get(socket);
+    if (link === undefined) return;
+    // An attempt that is over has no later position than its own last frame, so this stays true for it.
+    const producerSeq = position.epoch === link.attempt ? position.next - 1 : 0;
+    send(socket, {
+      type: "ack",
+      producerSeq,
+      tail: tail.seq,
+      leaseMs: timings.leaseMs,
+      ...(reply.heartbeat !== undefined && { heartbeat: reply.heartbeat }),
+      ...(state.stage.kind === "cancelling" && { cancel: true }),
+    });
+    if (Date.now() - link.tokenAt > runTokenTtlMs / 2) void this.#renewToken(socket, link);
+  }
+
+  /** The socket is the attempt's now; an older one of the same runner is a dead end. */
+  #bind(socket: WebSocket, link: RunnerLink): void {
+    for (const older of this.#links.claimed(link.attempt)) {
+      if (older === socket) continue;
+      this.#links.delete(older);
+      older.close(4001, "reconnected");
+    }
+    this.#links.set(socket, link);
+    void this.#answerClaim(socket, link);
+  }
+
+  async #answerClaim(socket: WebSocket, link: RunnerLink): Promise<void> {
+    const token = await this.#sign(link.attempt);
+    const { record, store, timings } = this.#parts;
+    // Signing gave others a turn: what the answer says is read now, and is true or refused.
+    if (!isWriter(link, record.state)) {
+      refuse(socket, { code: record.state.stage.kind === "over" ? "run_over" : "fenced" });
+      return;
+    }
+    send(socket, makeClaimed(record, store, timings, token));
+    for (const steps of pageSteps(store.steps())) send(socket, { type: "steps", steps });
+  }
+
+  async #renewToken(socket: WebSocket, link: RunnerLink): Promise<void> {
+    this.#links.set(socket, { ...link, tokenAt: Date.now() });
+    const token = await this.#sign(link.attempt);
+    const { record, timings } = this.#parts;
+    if (!isWriter(link, record.state)) return;
+    const producerSeq = record.memory.position.next - 1;
+    const { leaseMs } = timings;
+    send(socket, { type: "ack", producerSeq, tail: record.tail.seq, leaseMs, token });
+  }
+
+  #sign(attempt: number): Promise<string> {
+    const { record, tokenSecret } = this.#parts;
+    const { orgId: org, runId: run } = record.spec;
+    return signRunToken({ org, run, attempt }, tokenSecret, Date.now());
+  }
+}
+
+function isWriter(link: RunnerLink, state: RunState): boolean {
+  return (
+    link.attempt === state.attempt &&
+    link.runnerId !== null &&
+    runnerOf(state.stage) === link.runnerId
+  );
+}
+
+function send(socket: WebSocket, message: RunToRunner): void {
+  try {
+    socket.send(JSON.stringify(message));
+  } catch {
+    // It closed meanwhile; its close event follows, and the runner asks again on its next socket.
+  }
+}
+
+function refuse(
+  socket: WebSocket,
+  refusal: { readonly code: RunRefusal; readonly expected?: number },
+): void {
+  const { code, expected } = refusal;
+  send(socket, { type: "refused", code, ...(expected !== undefined && { expected }) });
+  if (finalRefusals.has(code)) socket.close(1008, code);
+}

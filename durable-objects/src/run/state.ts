@@ -1,0 +1,184 @@
+import {
+  ArchiveRecord,
+  Cost,
+  FailureCode,
+  isOver,
+  TerminalStatus,
+  UploadKind,
+  Usage,
+  WorkspaceState,
+  type NewEvent,
+  type RunSpec,
+  type RunStatus,
+  type RunView,
+} from "@millrace/contracts";
+import { z } from "zod";
+
+/**
+ * Where the run is in its life.
+ *
+ *     created --release--> dispatched --claim--> running --outcome--> over
+ *                 ^            |                   |  \--cancel--> cancelling --> over
+ *              (backoff)    deadline          failure, expiry
+ *               queued <-------+-------------------+
+ */
+export const Stage = z.discriminatedUnion("kind", [
+  /** Its predecessors are not over yet. */
+  z.object({ kind: z.literal("created") }),
+  /** Between two attempts. */
+  z.object({ kind: z.literal("queued"), readyAt: z.int() }),
+  /** The current attempt waits for a runner. */
+  z.object({ kind: z.literal("dispatched"), since: z.int() }),
+  z.object({ kind: z.literal("running"), runnerId: z.string() }),
+  z.object({ kind: z.literal("cancelling"), runnerId: z.string(), forceAt: z.int() }),
+  z.object({
+    kind: z.literal("over"),
+    outcome: TerminalStatus,
+    /** Until when the last attempt may store its archive; null: it is fenced. */
+    uploadsUntil: z.int().nullable(),
+  }),
+]);
+export type Stage = z.infer<typeof Stage>;
+
+/** A cost is looked up once; that no price is known is an answer too. */
+const Price = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("open") }),
+  z.object({ kind: z.literal("unknown") }),
+  z.object({ kind: z.literal("known"), cost: Cost }),
+]);
+
+/** An archive that R2 holds for the run. */
+export const Artifact = z.object({
+  key: z.string(),
+  kind: UploadKind,
+  attempt: z.int(),
+  sizeBytes: z.int(),
+  fileCount: z.int().nullable(),
+  at: z.int(),
+});
+export type Artifact = z.infer<typeof Artifact>;
+
+const SeqRange = z.object({ from: z.int(), to: z.int() });
+
+/** What a run object remembers beside its log. Stored as one document, replaced as a whole. */
+export const RunState = z.object({
+  stage: Stage,
+  /** The current or last attempt; 0 before the first dispatch. It is the fencing token. */
+  attempt: z.int(),
+  /** Attempts that failed. Releases do not count, so this is not `attempt - 1`. */
+  failures: z.int(),
+  /** Seq of the current attempt's run.started; 0 before its claim. */
+  attemptFirst: z.int(),
+  /** What dead attempts wrote and the next one replaces. */
+  superseded: SeqRange.nullable(),
+  /** Tool calls that a dead attempt left open: they may have happened. */
+  interruptedCalls: z.array(z.string()),
+  /** Changes of the view that no event tells, so that every later view has a larger version. */
+  silentChanges: z.int(),
+  startedAt: z.int().nullable(),
+  completedAt: z.int().nullable(),
+  updatedAt: z.int(),
+  output: z.string().nullable(),
+  error: z.object({ code: FailureCode, error: z.string() }).nullable(),
+  usage: Usage.nullable(),
+  price: Price,
+  provider: z.string().nullable(),
+  model: z.string().nullable(),
+  modelSource: z.enum(["request", "env", "default"]).nullable(),
+  hadWorkspace: z.boolean(),
+  archive: ArchiveRecord.nullable(),
+  artifacts: z.array(Artifact).readonly(),
+  /** The files as the last attempt left them. */
+  workspace: WorkspaceState.nullable(),
+});
+export type RunState = z.infer<typeof RunState>;
+
+/** What a decision does: the state after it, and the events that tell it, in order. */
+export interface Change {
+  readonly state: RunState;
+  readonly events: readonly NewEvent[];
+}
+
+export function createdState(now: number): RunState {
+  return {
+    stage: { kind: "created" },
+    attempt: 0,
+    failures: 0,
+    attemptFirst: 0,
+    superseded: null,
+    interruptedCalls: [],
+    silentChanges: 0,
+    startedAt: null,
+    completedAt: null,
+    updatedAt: now,
+    output: null,
+    error: null,
+    usage: null,
+    price: { kind: "open" },
+    provider: null,
+    model: null,
+    modelSource: null,
+    hadWorkspace: false,
+    archive: null,
+    artifacts: [],
+    workspace: null,
+  };
+}
+
+export function statusOf(stage: Stage): RunStatus {
+  switch (stage.kind) {
+    case "created":
+    case "queued":
+      return "queued";
+    case "dispatched":
+    case "running":
+    case "cancelling":
+      return stage.kind;
+    case "over":
+      return stage.outcome;
+  }
+}
+
+/** The runner that holds the current attempt, if one does. */
+export function runnerOf(stage: Stage): string | null {
+  return stage.kind === "running" || stage.kind === "cancelling" ? stage.runnerId : null;
+}
+
+export function isCancelled(stage: Stage): boolean {
+  return stage.kind === "cancelling" || (stage.kind === "over" && stage.outcome === "cancelled");
+}
+
+/** Where the log stands: the seq of its last event and that event's time. */
+export interface Tail {
+  readonly seq: number;
+  readonly at: number;
+}
+
+export function versionOf(state: RunState, tail: Tail): number {
+  return tail.seq + state.silentChanges;
+}
+
+export function viewOf(spec: RunSpec, state: RunState, tail: Tail): RunView {
+  const { stage } = state;
+  const status = statusOf(stage);
+  return {
+    spec,
+    version: versionOf(state, tail),
+    status,
+    cancelled: isCancelled(stage),
+    attempt: state.attempt,
+    failures: state.failures,
+    startedAt: state.startedAt,
+    completedAt: isOver(status) ? state.completedAt : null,
+    updatedAt: Math.max(state.updatedAt, tail.at),
+    output: state.output,
+    error: state.error,
+    usage: state.usage,
+    cost: state.price.kind === "known" ? state.price.cost : null,
+    provider: state.provider,
+    model: state.model,
+    modelSource: state.modelSource,
+    archive: state.archive,
+    hadWorkspace: state.hadWorkspace,
+  };
+}

@@ -1,0 +1,199 @@
+import { RunSpec, type PackedRow, type Step } from "@millrace/contracts";
+import type { ProducerPosition } from "./decide-append.ts";
+import type { DueItem, DueKey } from "./decide-due.ts";
+import { Release } from "./release.ts";
+import { RunState, type Tail } from "./state.ts";
+
+export interface LogRow extends PackedRow {
+  readonly n: number;
+}
+
+export interface StoredStep extends Step {
+  readonly attempt: number;
+  readonly seq: number;
+}
+
+export interface OpenUpload {
+  readonly id: string;
+  readonly key: string;
+  readonly attempt: number;
+}
+
+type DocumentName = "spec" | "release" | "state";
+
+/** The only SQL of the run object; the tables stand in migrations/src/run.ts. */
+export class RunStore {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  transaction(write: () => void): void {
+    this.#storage.transactionSync(write);
+  }
+
+  loadSpec(): RunSpec | null {
+    const body = this.#document("spec");
+    return body === null ? null : RunSpec.parse(body);
+  }
+
+  loadRelease(): Release | null {
+    const body = this.#document("release");
+    return body === null ? null : Release.parse(body);
+  }
+
+  loadState(): RunState | null {
+    const body = this.#document("state");
+    return body === null ? null : RunState.parse(body);
+  }
+
+  save(name: "spec", body: RunSpec): void;
+  save(name: "release", body: Release): void;
+  save(name: "state", body: RunState): void;
+  save(name: DocumentName, body: unknown): void {
+    this.#sql.exec(
+      "INSERT INTO document (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+      name,
+      JSON.stringify(body),
+    );
+  }
+
+  #document(name: DocumentName): unknown {
+    const [row] = this.#sql.exec<{ body: string }>(
+      "SELECT body FROM document WHERE name = ?",
+      name,
+    );
+    return row === undefined ? null : JSON.parse(row.body);
+  }
+
+  tail(): Tail {
+    const [row] = this.#sql.exec<{ seq: number; at: number }>(
+      "SELECT first + n - 1 AS seq, at FROM log ORDER BY first DESC LIMIT 1",
+    );
+    return row ?? { seq: 0, at: 0 };
+  }
+
+  insertRow(row: LogRow, attempt: number): void {
+    this.#sql.exec(
+      "INSERT INTO log (first, n, at, attempt, body) VALUES (?, ?, ?, ?, ?)",
+      row.first,
+      row.n,
+      row.at,
+      attempt,
+      row.body,
+    );
+  }
+
+  /** Rows in order, from the one that holds `seq`. A cursor: stop when you have enough. */
+  *rowsFrom(seq: number): Generator<LogRow> {
+    const rows = this.#sql.exec<{ first: number; n: number; at: number; body: string }>(
+      "SELECT first, n, at, body FROM log WHERE first >=" +
+        " coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first",
+      seq,
+    );
+    yield* rows;
+  }
+
+  position(): ProducerPosition {
+    const [row] = this.#sql.exec<{ epoch: number; next: number }>(
+      "SELECT epoch, next FROM producer WHERE id = 'runner'",
+    );
+    return row ?? { epoch: 0, next: 1 };
+  }
+
+  savePosition({ epoch, next }: ProducerPosition): void {
+    this.#sql.exec(
+      "INSERT INTO producer (id, epoch, next) VALUES ('runner', ?, ?)" +
+        " ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, next = excluded.next",
+      epoch,
+      next,
+    );
+  }
+
+  insertStep({ attempt, n, seq, body }: StoredStep): void {
+    this.#sql.exec(
+      "INSERT INTO step (attempt, n, seq, body) VALUES (?, ?, ?, ?)",
+      attempt,
+      n,
+      seq,
+      body,
+    );
+  }
+
+  stepCount(): number {
+    return this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM step").one().count;
+  }
+
+  *steps(): Generator<Step> {
+    yield* this.#sql.exec<{ n: number; body: string }>("SELECT n, body FROM step ORDER BY id");
+  }
+
+  /** Seq of the last event that a checkpoint step covers; 0 for none. */
+  checkpointSeq(): number {
+    const [row] = this.#sql.exec<{ seq: number }>("SELECT seq FROM step ORDER BY id DESC LIMIT 1");
+    return row?.seq ?? 0;
+  }
+
+  due(what: DueKey): DueItem | null {
+    const [row] = this.#dueItems("WHERE what = ?", what);
+    return row ?? null;
+  }
+
+  dueBy(now: number): DueItem[] {
+    return this.#dueItems("WHERE at <= ? ORDER BY at", now);
+  }
+
+  allDue(): DueItem[] {
+    return this.#dueItems("ORDER BY at");
+  }
+
+  #dueItems(where: string, ...values: (string | number)[]): DueItem[] {
+    const rows = this.#sql.exec(`SELECT what, at, tries, mark FROM due ${where}`, ...values);
+    return rows.toArray() as unknown as DueItem[];
+  }
+
+  nextDue(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT min(at) AS at FROM due").one().at;
+  }
+
+  saveDue({ what, at, tries, mark }: DueItem): void {
+    this.#sql.exec(
+      "INSERT INTO due (what, at, tries, mark) VALUES (?, ?, ?, ?)" +
+        " ON CONFLICT (what) DO UPDATE SET at = excluded.at, tries = excluded.tries, mark = excluded.mark",
+      what,
+      at,
+      tries,
+      mark,
+    );
+  }
+
+  deleteDue(what: DueKey): void {
+    this.#sql.exec("DELETE FROM due WHERE what = ?", what);
+  }
+
+  /** An effect happened; a newer wish under the same key stays. */
+  confirmDue({ what, mark }: DueItem): void {
+    this.#sql.exec("DELETE FROM due WHERE what = ? AND mark = ?", what, mark);
+  }
+
+  uploads(): OpenUpload[] {
+    const rows = this.#sql.exec("SELECT id, key, attempt FROM upload");
+    return rows.toArray() as unknown as OpenUpload[];
+  }
+
+  saveUpload({ id, key, attempt }: OpenUpload): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO upload (id, key, attempt) VALUES (?, ?, ?)",
+      id,
+      key,
+      attempt,
+    );
+  }
+
+  deleteUpload(id: string): void {
+    this.#sql.exec("DELETE FROM upload WHERE id = ?", id);
+  }
+}

@@ -1,0 +1,34 @@
+import { limits } from "@millrace/contracts";
+import { z } from "zod";
+import type { PlatformEnv } from "../platform-env.ts";
+
+/** How long a run waits for what. All in milliseconds. */
+export interface Timings {
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  /** A renewed lease is written when it moved at least this far, so well within every 10 s. */
+  readonly leaseSaveMs: number;
+  readonly leaseGraceMs: number;
+  readonly socketClosedLeaseMs: number;
+  readonly startDeadlineMs: number;
+  readonly cancelForceMs: number;
+  readonly lateArchiveMs: number;
+}
+
+const Knob = z.coerce.number().int().positive();
+
+/** Reads the knobs of the Worker's environment; what is unset has the production value. */
+export function readTimings(env: Pick<PlatformEnv, "LEASE_MS" | "START_DEADLINE_MS">): Timings {
+  const leaseMs = Knob.default(limits.leaseMs).parse(env.LEASE_MS);
+  return {
+    leaseMs,
+    heartbeatMs: Math.floor(leaseMs / 3),
+    leaseSaveMs: Math.floor(leaseMs / 6),
+    // A short lease is a test's or a bench's: its grace shrinks with it.
+    leaseGraceMs: Math.min(limits.leaseGraceMs, Math.floor(leaseMs / 2)),
+    socketClosedLeaseMs: Math.min(limits.socketClosedLeaseMs, Math.floor(leaseMs / 2)),
+    startDeadlineMs: Knob.default(24 * 60 * 60_000).parse(env.START_DEADLINE_MS),
+    cancelForceMs: limits.cancelForceMs,
+    lateArchiveMs: limits.lateArchiveMs,
+  };
+}

@@ -10,16 +10,17 @@ type WithFetch<Rpc> = Rpc & Pick<Fetcher, "fetch">;
 
 // The stub types of workers-types make `never` of every `unknown` in a result and lose themselves in
 // recursive JSON. The *-rpc.ts interfaces are what the objects implement, so stubs go by those.
-const stubOf = <Rpc>(stub: unknown): Rpc => stub as Rpc;
-
 export function runObject(env: PlatformEnv, orgId: string, runId: string): WithFetch<RunRpc> {
-  return stubOf(env.RUNS.getByName(objectNames.run(orgId, runId)));
+  const stub: unknown = env.RUNS.getByName(objectNames.run(orgId, runId));
+  return stub as WithFetch<RunRpc>;
 }
 
 export function threadObject(env: PlatformEnv, orgId: string, projectId: string): ThreadRpc {
-  return stubOf(env.THREADS.getByName(objectNames.thread(orgId, projectId)));
+  const stub: unknown = env.THREADS.getByName(objectNames.thread(orgId, projectId));
+  return stub as ThreadRpc;
 }
 
 export function poolObject(env: PlatformEnv, orgId: string, pool: string): WithFetch<PoolRpc> {
-  return stubOf(env.POOLS.getByName(objectNames.pool(orgId, pool)));
+  const stub: unknown = env.POOLS.getByName(objectNames.pool(orgId, pool));
+  return stub as WithFetch<PoolRpc>;
 }

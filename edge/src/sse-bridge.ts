@@ -14,6 +14,8 @@ const keepAlive = encoder.encode(": keep-alive\n\n");
 /** Consumed text is reported in portions: each report wakes the object. */
 const reportEvery = limits.readerCreditBytes / 4;
 const maxReopens = 6;
+/** What the object closes a reader with that took nothing for `readerStuckMs`. */
+const stuckCode = 1013;
 const firstReopenDelayMs = 50;
 
 /**
@@ -34,6 +36,7 @@ export function sseStream(
   const bridge = new SseBridge(source, first, after);
   return new ReadableStream<Uint8Array>(
     {
+      start: (controller) => bridge.onStuck((reason) => controller.error(reason)),
       pull: async (controller) => {
         const chunk = await bridge.next();
         if (chunk !== null) return controller.enqueue(chunk);
@@ -45,7 +48,7 @@ export function sseStream(
   );
 }
 
-/** The object closed without ending the run, and no other reader could be opened: the client resumes by id. */
+/** The stream ends before the run does; the client sees a broken response and resumes by id. */
 export class StreamInterrupted extends Error {
   override readonly name = "StreamInterrupted";
 }
@@ -64,6 +67,7 @@ class SseBridge {
   #taken = 0;
   #handedOut = 0;
   #wake: (() => void) | undefined;
+  #giveUp: ((reason: StreamInterrupted) => void) | undefined;
 
   constructor(source: ReaderSource, first: WebSocket, after: number) {
     this.#source = source;
@@ -89,6 +93,11 @@ class SseBridge {
     }
   }
 
+  /** What to do when the object lost patience with a client that takes nothing. */
+  onStuck(giveUp: (reason: StreamInterrupted) => void): void {
+    this.#giveUp = giveUp;
+  }
+
   /** The client is gone: so is its reader. */
   leave(): void {
     if (this.#line.kind === "open") this.#line.socket.close(1000);
@@ -111,10 +120,18 @@ class SseBridge {
       this.#line = { kind };
       this.#wake?.();
     };
-    socket.addEventListener("close", ({ code }) => end(code === 1000 ? "ended" : "broken"));
+    socket.addEventListener("close", ({ code }) => {
+      if (isCurrent() && code === stuckCode) return this.#cutLoose();
+      end(code === 1000 ? "ended" : "broken");
+    });
     socket.addEventListener("error", () => end("broken"));
     socket.accept();
     return line;
+  }
+
+  #cutLoose(): void {
+    this.leave();
+    this.#giveUp?.(new StreamInterrupted("the client took nothing for too long"));
   }
 
   #takeWaiting(): string {

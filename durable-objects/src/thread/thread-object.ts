@@ -1,4 +1,270 @@
 import { DurableObject } from "cloudflare:workers";
+import { isOver, RunSpec } from "@millrace/contracts";
+import { threadMigrations } from "@millrace/migrations";
+import { z } from "zod";
+import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
+import type { Refusal, RunReport } from "../run/run-rpc.ts";
+import { decideCreate } from "./decide-create.ts";
+import { decideNext } from "./decide-next.ts";
+import { decideReport } from "./decide-report.ts";
+import { DueList } from "./due-list.ts";
+import { ThreadEffects } from "./effects.ts";
+import { viewOfNewRun } from "./state.ts";
+import type { DueItem, StoredRun } from "./state.ts";
+import { ThreadStore } from "./store.ts";
+import type { ThreadRow } from "./store.ts";
+import type {
+  NewRun,
+  Page,
+  ThreadMessage,
+  ThreadProject,
+  ThreadRpc,
+  ThreadRun,
+} from "./thread-rpc.ts";
 
-export class ThreadObject extends DurableObject<PlatformEnv> {}
+const MaxAttempts = z.coerce.number().int().positive().default(3);
+
+/** An effect is tried at once; its due item only wakes the alarm when that try came to nothing. */
+const firstRetryMs = 1_000;
+
+/**
+ * A thread: the runs of one project in order. What it decides it commits together with what it then
+ * owes to others (the due list); whatever happens after the commit can be lost and is done again.
+ */
+export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRpc {
+  readonly #store: ThreadStore;
+  readonly #due: DueList;
+  readonly #effects: ThreadEffects;
+  /** Tables exist from the first `open` on: asking for a project that is not there must not make storage. */
+  #opened = false;
+
+  constructor(ctx: DurableObjectState, env: PlatformEnv) {
+    super(ctx, env);
+    this.#store = new ThreadStore(ctx.storage);
+    this.#due = new DueList(ctx.storage);
+    this.#effects = new ThreadEffects(env, this.#store, this.#due);
+    if (this.#store.exists()) void this.#prepare();
+  }
+
+  async open(
+    orgId: string,
+    projectId: string,
+    name: string,
+    now: number,
+  ): Promise<{ readonly project: ThreadProject; readonly created: boolean }> {
+    if (!this.#opened) await this.#prepare();
+    const created = this.#store.transaction(() => {
+      if (this.#store.thread()) return false;
+      this.#store.insertThread({ orgId, projectId, name, now });
+      this.#due.add("register", "", now + firstRetryMs);
+      return true;
+    });
+    this.#armAlarm();
+    if (this.#store.thread()?.registeredAt === null) await this.#effects.register();
+    return { project: toProject(this.#existing()), created };
+  }
+
+  async project(): Promise<
+    ({ readonly ok: true } & { readonly project: ThreadProject }) | Refusal<"not_found">
+  > {
+    const thread = this.#thread();
+    return thread ? { ok: true, project: toProject(thread) } : { ok: false, code: "not_found" };
+  }
+
+  async createRun(
+    run: NewRun,
+  ): Promise<
+    | { readonly ok: true; readonly run: ThreadRun; readonly created: boolean }
+    | Refusal<"not_found" | "idempotency_mismatch">
+  > {
+    const thread = this.#thread();
+    if (!thread) return { ok: false, code: "not_found" };
+    const outcome = this.#store.transaction(() => this.#create(thread, run));
+    this.#armAlarm();
+    if (!outcome) return { ok: false, code: "idempotency_mismatch" };
+    if (this.#owesStart(outcome.run)) await this.#startNow(outcome.run);
+    return { ok: true, run: toThreadRun(outcome.run), created: outcome.created };
+  }
+
+  async run(runId: string): Promise<ThreadRun | null> {
+    const run = this.#thread() && this.#store.run(runId);
+    return run ? toThreadRun(run) : null;
+  }
+
+  async runs(limit: number, offset: number): Promise<Page<ThreadRun> | null> {
+    if (!this.#thread()) return null;
+    const { items, total } = this.#store.runs(limit, offset);
+    return { items: items.map(toThreadRun), total };
+  }
+
+  async messages(
+    runId: string,
+    limit: number,
+    offset: number,
+  ): Promise<Page<ThreadMessage> | null> {
+    const run = this.#thread() && this.#store.run(runId);
+    return run ? this.#store.messages(run, limit, offset) : null;
+  }
+
+  async report(report: RunReport): Promise<void> {
+    if (!this.#thread()) return;
+    const now = Date.now();
+    const { released, ended } = this.#store.transaction(() => this.#takeReport(report, now));
+    this.#armAlarm();
+    if (released) this.#inBackground(this.#effects.start(released).confirmed);
+    if (ended) this.#inBackground(this.#effects.register());
+  }
+
+  override async alarm(): Promise<void> {
+    this.#due.alarmFired();
+    if (!this.#thread()) return;
+    const items = this.#due.take(Date.now());
+    // Armed before the work: a try that hangs or dies is followed by the next.
+    this.#armAlarm();
+    await Promise.allSettled(items.map((item) => this.#perform(item)));
+    this.#armAlarm();
+  }
+
+  /** In a transaction. Null: the key belongs to another request. */
+  #create(
+    thread: ThreadRow,
+    request: NewRun,
+  ): { readonly run: StoredRun; readonly created: boolean } | null {
+    const sameKey = this.#store.runByKey(request.idempotencyKey);
+    const decision = decideCreate({ sameKey, latest: this.#store.latest() }, request.fingerprint);
+    switch (decision.kind) {
+      case "mismatch":
+        return null;
+      case "known":
+        return sameKey && { run: sameKey, created: false };
+      case "create": {
+        const { now, runId, fingerprint } = request;
+        const { runIndex, parentRunId } = decision;
+        const spec = RunSpec.parse({
+          ...request,
+          orgId: thread.orgId,
+          projectId: thread.id,
+          runIndex,
+          parentRunId,
+          maxAttempts: MaxAttempts.parse(this.env.MAX_ATTEMPTS),
+          createdAt: now,
+        });
+        this.#store.insertRun({ spec, view: viewOfNewRun(now), fingerprint });
+        this.#store.touchThread(now, runId);
+        this.#due.add("init", runId, now + firstRetryMs);
+        this.#due.add("register", "", now + firstRetryMs);
+        this.#moveOn(now);
+        return { run: this.#existingRun(runId), created: true };
+      }
+    }
+  }
+
+  /** In a transaction. `released`: the run whose turn has come. */
+  #takeReport(
+    report: RunReport,
+    now: number,
+  ): { readonly released: StoredRun | null; readonly ended: boolean } {
+    const { spec, ...view } = report.view;
+    const known = this.#store.run(spec.runId);
+    if (!known) return { released: null, ended: false };
+    const decision = decideReport(known, { view, workspace: report.workspace });
+    const over = isOver(decision.view.status);
+    this.#store.saveReport(known, { ...decision, over, now });
+    if (over) this.#due.settle("ask", spec.runId);
+    if (decision.ended) {
+      this.#store.touchThread(now);
+      this.#due.add("register", "", now + firstRetryMs);
+    }
+    return { released: this.#moveOn(now), ended: decision.ended };
+  }
+
+  /** In a transaction: releases the run whose turn it is, or keeps an eye on the one that others wait for. */
+  #moveOn(now: number): StoredRun | null {
+    const next = decideNext(this.#store.open());
+    switch (next.kind) {
+      case "idle":
+        return null;
+      case "ask":
+        this.#due.add("ask", next.runId, next.at);
+        return null;
+      case "release":
+        this.#store.markReleased(next.runId, now);
+        this.#due.settle("init", next.runId);
+        this.#due.add("release", next.runId, now + firstRetryMs);
+        return this.#store.run(next.runId);
+    }
+  }
+
+  async #perform(item: DueItem): Promise<void> {
+    if (item.kind === "register") return this.#effects.register();
+    const run = this.#store.run(item.subject);
+    if (!run) return this.#due.settle(item.kind, item.subject);
+    if (item.kind === "ask") return this.#ask(run);
+    return this.#effects.start(run).confirmed;
+  }
+
+  /** The predecessor of a waiting run has been silent for long: perhaps its end was never reported. */
+  async #ask(run: StoredRun): Promise<void> {
+    const next = decideNext(this.#store.open());
+    if (next.kind !== "ask" || next.runId !== run.runId) return this.#due.settle("ask", run.runId);
+    if (next.at > Date.now()) return this.#due.add("ask", run.runId, next.at);
+    const view = await this.#effects.ask(run);
+    if (view) return this.report({ view, workspace: null });
+    await this.#effects.start(run).confirmed;
+  }
+
+  #owesStart(run: StoredRun): boolean {
+    return this.#due.owes("init", run.runId) || this.#due.owes("release", run.runId);
+  }
+
+  /** Answers when readers find the run. The rest follows by itself, and by alarm if it fails. */
+  async #startNow(run: StoredRun): Promise<void> {
+    const { known, confirmed } = this.#effects.start(run);
+    this.#inBackground(confirmed.then(() => this.#effects.register()));
+    // The run is accepted: a start that fails now is made up for by the alarm.
+    await known.catch(() => undefined);
+  }
+
+  /** For effects that stand on the due list: what fails here, the alarm tries again. */
+  #inBackground(effect: Promise<void>): void {
+    this.ctx.waitUntil(effect.catch(() => undefined));
+  }
+
+  #armAlarm(): void {
+    this.ctx.waitUntil(this.#due.arm());
+  }
+
+  #prepare(): Promise<void> {
+    return this.ctx.blockConcurrencyWhile(async () => {
+      await applyMigrations(this.ctx.storage, threadMigrations);
+      this.#opened = true;
+    });
+  }
+
+  #thread(): ThreadRow | null {
+    return this.#opened ? this.#store.thread() : null;
+  }
+
+  #existing(): ThreadRow {
+    const thread = this.#store.thread();
+    if (!thread) throw new Error("a thread that was opened is gone");
+    return thread;
+  }
+
+  #existingRun(runId: string): StoredRun {
+    const run = this.#store.run(runId);
+    if (!run) throw new Error("a run that was inserted is gone");
+    return run;
+  }
+}
+
+function toProject(thread: ThreadRow): ThreadProject {
+  const { id, name, latestRunId, createdAt, updatedAt } = thread;
+  return { id, name, latestRunId, createdAt, updatedAt };
+}
+
+function toThreadRun(run: StoredRun): ThreadRun {
+  const { runId, runIndex, parentRunId, writable, spec, view } = run;
+  return { runId, runIndex, parentRunId, writable, view: { ...view, spec } };
+}

@@ -1,0 +1,72 @@
+import { limits } from "@millrace/contracts";
+import type { RunView } from "@millrace/contracts";
+import { objectNames } from "../platform-env.ts";
+import type { PlatformEnv } from "../platform-env.ts";
+import type { Release } from "../run/run-rpc.ts";
+import { decideConversation } from "./decide-conversation.ts";
+import type { DueList } from "./due-list.ts";
+import { registerProject } from "./registry.ts";
+import type { StoredRun } from "./state.ts";
+import type { ThreadStore } from "./store.ts";
+
+/** What a thread does to the world outside. Each effect may be repeated, and settles its due item once it is confirmed. */
+export class ThreadEffects {
+  readonly #env: PlatformEnv;
+  readonly #store: ThreadStore;
+  readonly #due: DueList;
+
+  constructor(env: PlatformEnv, store: ThreadStore, due: DueList) {
+    this.#env = env;
+    this.#store = store;
+    this.#due = due;
+  }
+
+  /**
+   * Tells the run object its spec and, when its predecessors are over, that it may go. Both calls leave at
+   * once and arrive in order. `known`: readers find the run. `confirmed`: nothing more is owed.
+   */
+  start(run: StoredRun): { readonly known: Promise<void>; readonly confirmed: Promise<void> } {
+    const stub = this.#stub(run);
+    const known = Promise.resolve(stub.init(run.spec));
+    const released = run.releasedAt === null ? null : stub.release(this.#releaseOf(run));
+    return { known, confirmed: this.#confirmStart(run.runId, known, released) };
+  }
+
+  async #confirmStart(
+    runId: string,
+    known: Promise<void>,
+    released: Promise<void> | null,
+  ): Promise<void> {
+    // A release that overtook a failed init may have meant nothing, so it counts only together with it.
+    await Promise.all([known, released]);
+    this.#due.settle("init", runId);
+    if (released !== null) this.#due.settle("release", runId);
+  }
+
+  /** How the run is, from itself; null: its object does not know it. */
+  async ask(run: StoredRun): Promise<RunView | null> {
+    const answer = await this.#stub(run).view();
+    return answer.ok ? answer.view : null;
+  }
+
+  /** Brings the project's row in D1 up to date. */
+  async register(): Promise<void> {
+    const thread = this.#store.thread();
+    if (!thread) return;
+    await registerProject(this.#env.DB, thread);
+    this.#store.markRegistered(thread.updatedAt);
+    if (this.#store.thread()?.updatedAt === thread.updatedAt) this.#due.settle("register", "");
+  }
+
+  #stub(run: StoredRun) {
+    return this.#env.RUNS.getByName(objectNames.run(run.spec.orgId, run.runId));
+  }
+
+  #releaseOf(run: StoredRun): Release {
+    const turns = this.#store.turnsBefore(run.runIndex);
+    return {
+      conversation: decideConversation(turns, limits.conversationMaxChars),
+      workspace: this.#store.workspaceBefore(run.runIndex),
+    };
+  }
+}

@@ -25,16 +25,17 @@ const tetherScript = 'read -r _; kill -KILL -- "-$1"';
  * started the group, even when that one is killed.
  */
 export class ProcessGroup {
+  static readonly #living = new Set<ProcessGroup>();
   readonly pid: number;
   readonly exited: Promise<Exit>;
-  #over = false;
 
   private constructor(child: ChildProcess, pid: number) {
     this.pid = pid;
+    ProcessGroup.#living.add(this);
     const tether = tie(pid);
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
-        this.#over = true;
+        ProcessGroup.#living.delete(this);
         // First the tether: a group id that is free again must not be killed by it later.
         tether.kill("SIGKILL");
         sendToGroup(pid, "SIGKILL");
@@ -60,18 +61,23 @@ export class ProcessGroup {
     return new ProcessGroup(child, child.pid);
   }
 
+  /** Kills every group that this process has started and that still lives. */
+  static async killAll(): Promise<void> {
+    await Promise.all(Array.from(ProcessGroup.#living, (group) => group.stop(0)));
+  }
+
   get isOver(): boolean {
-    return this.#over;
+    return !ProcessGroup.#living.has(this);
   }
 
   /** To every process of the group. Nothing happens when it has ended. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.#over) sendToGroup(this.pid, signal);
+    if (!this.isOver) sendToGroup(this.pid, signal);
   }
 
   /** SIGTERM, and SIGKILL for what is still there after `graceMs`. Resolves when nothing is left. */
   async stop(graceMs: number): Promise<Exit> {
-    this.signal("SIGTERM");
+    this.signal(graceMs > 0 ? "SIGTERM" : "SIGKILL");
     const waiting = new AbortController();
     const killLater = async (): Promise<void> => {
       await sleep(graceMs, undefined, { signal: waiting.signal });

@@ -99,7 +99,8 @@ export class Platform {
   async #answers(edge: ProcessGroup): Promise<void> {
     const deadline = Date.now() + 60_000;
     while (!edge.isOver && Date.now() < deadline) {
-      const response = await fetch(`${this.url}/health`).catch(() => null);
+      const signal = AbortSignal.timeout(5_000);
+      const response = await fetch(`${this.url}/health`, { signal }).catch(() => null);
       await response?.body?.cancel();
       if (response?.ok) return;
       await sleep(50);

@@ -54,7 +54,11 @@ export async function readFrames(
       const frame = text.slice(from, end);
       from = end + 2;
       if (!frame.startsWith("id: ")) continue;
-      if (onFrame(Number.parseInt(frame.slice(4), 10), frame) === true) return resolve();
+      try {
+        if (onFrame(Number.parseInt(frame.slice(4), 10), frame) === true) return resolve();
+      } catch (error) {
+        return reject(error);
+      }
     }
     rest = text.slice(from);
   });

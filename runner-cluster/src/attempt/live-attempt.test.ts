@@ -13,7 +13,10 @@ const runnerId = "0195d3a0-0000-4000-8000-000000000001";
 const eventually = { timeout: 15_000, interval: 10 };
 
 const note = (value: string): RunnerEvent => ({ type: "custom", data: { name: "n", value } });
-const delta = (text: string): RunnerEvent => ({ type: "text.delta", data: { messageId: "m", text } });
+const delta = (text: string): RunnerEvent => ({
+  type: "text.delta",
+  data: { messageId: "m", text },
+});
 const values = (platform: ScriptedPlatform): readonly unknown[] =>
   platform.events.map((event) => (event.type === "custom" ? event.data.value : event.type));
 
@@ -29,7 +32,7 @@ async function claim(platform: ScriptedPlatform): Promise<LiveAttempt | undefine
   return claimed?.attempt;
 }
 
-async function claimed(platform: ScriptedPlatform): Promise<LiveAttempt> {
+async function mustClaim(platform: ScriptedPlatform): Promise<LiveAttempt> {
   const attempt = await claim(platform);
   if (!attempt) throw new Error("the claim was refused");
   return attempt;
@@ -45,7 +48,7 @@ describe("claim", () => {
       { n: 1, body: '{"a":1}' },
       { n: 2, body: JSON.stringify({ $blob: sha256, size: large.length }) },
     ];
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     expect(attempt.steps).toEqual([{ a: 1 }, { large: true }]);
     expect(attempt.claimed.spec.prompt).toBe("do it");
     expect(platform.bearers).toEqual(["Bearer run-token-1"]);
@@ -57,7 +60,7 @@ describe("claim", () => {
   it("is repeated when its answer is lost", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.loseClaimAnswers = 2;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     expect(platform.claims).toBe(3);
     expect(attempt.holdsLease()).toBe(true);
   });
@@ -78,9 +81,12 @@ describe("claim", () => {
   it("carries a pending cancel", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.cancel = true;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     expect(attempt.signal.reason).toBeInstanceOf(CancelRequested);
-    await vi.waitFor(() => expect(platform.said).toContainEqual({ type: "cancel_ack" }), eventually);
+    await vi.waitFor(
+      () => expect(platform.said).toContainEqual({ type: "cancel_ack" }),
+      eventually,
+    );
     await attempt.finish({ kind: "cancelled" });
     expect(platform.outcome).toEqual({ kind: "cancelled" });
   });
@@ -89,7 +95,7 @@ describe("claim", () => {
 describe("frames", () => {
   it("keep their order and are durable when commit resolves", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     attempt.emit(note("a"));
     attempt.emit(delta("b"));
     attempt.emit(delta("c"));
@@ -99,12 +105,12 @@ describe("frames", () => {
     await attempt.finish({ kind: "succeeded", output: "ok" }, [note("f")]);
     expect(values(platform).slice(-2)).toEqual(["e", "f"]);
     expect(platform.outcome).toEqual({ kind: "succeeded", output: "ok" });
-    await expect(attempt.commit([note("g")])).rejects.toThrow();
+    await expect(attempt.commit([note("g")])).rejects.toThrow("last frame");
   });
 
   it("are passed on without anybody asking when a piece was held back", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     for (const text of ["a", "b", "c"]) attempt.emit(delta(text));
     await vi.waitFor(() => expect(platform.events.length).toBe(2), eventually);
     expect(platform.events[1]).toEqual(delta("bc"));
@@ -112,7 +118,7 @@ describe("frames", () => {
 
   it("are sent again after a lost ack, and once each", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     platform.script.loseAcks = 1;
     await attempt.commit([note("a")]);
     await attempt.commit([note("b")]);
@@ -122,7 +128,7 @@ describe("frames", () => {
 
   it("wait for an edge that is away, and nothing aborts", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     await platform.stop();
     const durable = attempt.commit([note("a")]);
@@ -139,7 +145,7 @@ describe("frames", () => {
 
   it("take a large step through blob storage, and nothing overtakes it", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const step = { text: "x".repeat(300_000) };
     const durable = attempt.commit([note("a")], step);
     attempt.emit(note("b"));
@@ -153,7 +159,7 @@ describe("frames", () => {
   it("make the engine wait above 8 MB, until acks come", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.withholdAcks = true;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     let room = false;
     for (let n = 0; n < 90; n += 1) attempt.emit(note("x".repeat(100_000)));
     const waiting = attempt.room().then(() => (room = true));
@@ -169,7 +175,7 @@ describe("frames", () => {
 describe("cancel", () => {
   it("is acknowledged, aborts the work and still lets the engine close up", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     platform.say({ type: "cancel" });
     platform.say({ type: "cancel" });
@@ -182,7 +188,7 @@ describe("cancel", () => {
 
   it("is heard in an ack as well", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     platform.script.cancel = true;
     await attempt.commit([note("a")]);
     expect(attempt.signal.reason).toBeInstanceOf(CancelRequested);
@@ -193,18 +199,20 @@ describe("lease", () => {
   it("is kept by heartbeats alone", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.leaseMs = 900;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     await delay(2_500);
     expect(work.aborted).toBe(false);
     expect(platform.claims).toBe(1);
-    expect(platform.said.filter((message) => message.type === "heartbeat").length).toBeGreaterThan(2);
+    expect(platform.said.filter((message) => message.type === "heartbeat").length).toBeGreaterThan(
+      2,
+    );
   });
 
   it("ends by silence: work stops, nothing begins, and goes on when it is regained", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.leaseMs = 600;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     platform.script.silent = true;
     await vi.waitFor(() => expect(work.aborted).toBe(true), eventually);
@@ -229,7 +237,7 @@ describe("lease", () => {
   it("reads as lost the moment a stopped process wakes up", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.leaseMs = 500;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     const said = platform.said.length;
     // Nothing runs while the process sleeps, and no timer has run when it wakes.
@@ -245,7 +253,7 @@ describe("lease", () => {
   it("near its end lets nothing begin", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.leaseMs = 3_000;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     platform.script.silent = true;
     await delay(2_700);
     expect(attempt.holdsLease()).toBe(true);
@@ -259,7 +267,7 @@ describe("lease", () => {
 describe("the end", () => {
   it("comes with a fence, for everything that waits", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     platform.script.refuse = "fenced";
     await expect(attempt.commit([note("a")])).rejects.toBeInstanceOf(AttemptFenced);
@@ -274,7 +282,7 @@ describe("the end", () => {
 
   it("of a run whose last ack was lost is the end all the same", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     platform.script.loseAcks = 1;
     const finished = attempt.finish({ kind: "succeeded", output: "ok" });
     await vi.waitFor(() => expect(platform.outcome).toBeDefined(), eventually);
@@ -285,7 +293,7 @@ describe("the end", () => {
   it("does not abort what comes after it", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.leaseMs = 300;
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     await attempt.finish({ kind: "succeeded", output: "ok" });
     const late = attempt.workSignal();
     await delay(500);
@@ -295,7 +303,7 @@ describe("the end", () => {
 
   it("of the runner aborts with a reason of its own", async () => {
     const platform = await usePlatform(onTestFinished);
-    const attempt = await claimed(platform);
+    const attempt = await mustClaim(platform);
     attempt.drain();
     expect(attempt.signal.reason).toBeInstanceOf(DrainRequested);
     await expect(attempt.ready()).rejects.toBeInstanceOf(DrainRequested);

@@ -1,5 +1,6 @@
 import { PoolToRunner, runnerPaths, type Offer, type RunnerToPool } from "@millrace/contracts";
 import type { Logger } from "../log.ts";
+import { parseMessage } from "./parse-message.ts";
 import { ReconnectingSocket, socketUrl } from "./reconnecting-socket.ts";
 
 /** How a runner introduces itself. */
@@ -47,8 +48,12 @@ export class PoolSocket {
   }
 
   #receive(text: string): void {
-    const message = parseMessage(text);
-    if (!message) return this.#options.log.warn("message from the pool is not understood");
+    const parsed = parseMessage(PoolToRunner, text);
+    if (!parsed.ok) {
+      const { problem } = parsed;
+      return this.#options.log.error("message from the pool is not understood", { problem });
+    }
+    const message = parsed.value;
     switch (message.type) {
       case "welcome":
         this.#saidDenied = false;
@@ -67,13 +72,5 @@ export class PoolSocket {
     this.#saidDenied = true;
     const hint = status === 401 || status === 403 ? "is POOL_TOKEN the edge's?" : undefined;
     this.#options.log.error("the edge does not let this runner join", { status, hint });
-  }
-}
-
-function parseMessage(text: string): PoolToRunner | undefined {
-  try {
-    return PoolToRunner.parse(JSON.parse(text));
-  } catch {
-    return undefined;
   }
 }

@@ -8,6 +8,7 @@ import {
 import type { Logger } from "../log.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { Outbox } from "./outbox.ts";
+import { parseMessage } from "./parse-message.ts";
 import { ReconnectingSocket, socketUrl } from "./reconnecting-socket.ts";
 
 /** Which attempt this is, and who executes it. */
@@ -173,13 +174,16 @@ export class RunSocket {
   #receive(text: string): void {
     this.#lastHeardAt = performance.now();
     this.#denials = 0;
-    const message = parseMessage(text);
-    if (!message) {
-      this.#options.log.warn("message from the run object is not understood", {
-        text: text.slice(0, 200),
+    const message = parseMessage(RunToRunner, text);
+    if (!message.ok) {
+      return this.#options.log.error("message from the run object is not understood", {
+        problem: message.problem,
       });
-      return;
     }
+    this.#handle(message.value);
+  }
+
+  #handle(message: RunToRunner): void {
     switch (message.type) {
       case "claimed":
         return this.#onClaimed(message);
@@ -282,13 +286,5 @@ export class RunSocket {
       this.#say({ type: "heartbeat", id: this.#heartbeatId });
     }
     this.#planHeartbeat(heartbeatMs);
-  }
-}
-
-function parseMessage(text: string): RunToRunner | undefined {
-  try {
-    return RunToRunner.parse(JSON.parse(text));
-  } catch {
-    return undefined;
   }
 }

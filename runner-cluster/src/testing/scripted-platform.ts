@@ -202,7 +202,7 @@ export class ScriptedPlatform {
       type: "claimed",
       attempt,
       leaseMs: this.script.leaseMs,
-      heartbeatMs: this.script.leaseMs / 3,
+      heartbeatMs: Math.floor(this.script.leaseMs / 3),
       tail: 0,
       producerSeq: this.frames.length,
       spec: {

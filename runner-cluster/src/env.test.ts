@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { describeEnv, readEnv, secretValues } from "./env.ts";
+
+const read = (raw: Record<string, string>) => readEnv({ POOL_TOKEN: "pool-secret", ...raw });
+
+describe("readEnv", () => {
+  it("has a default for everything but the pool token", () => {
+    const result = read({});
+    expect(result.ok && result.env).toMatchObject({
+      POOL: "default",
+      RUNNER_SLOTS: 4,
+      AUTO_GIT_COMMIT: true,
+      COMMAND_TIMEOUT_MS: 600_000,
+      RUNNER_ISOLATION: "auto",
+    });
+    expect(readEnv({})).toMatchObject({ ok: false });
+  });
+
+  it("takes an empty value for one that is not set", () => {
+    const result = read({ RUNNER_SLOTS: "", AUTO_GIT_COMMIT: " " });
+    expect(result.ok && result.env).toMatchObject({ RUNNER_SLOTS: 4, AUTO_GIT_COMMIT: true });
+  });
+
+  it.each([
+    ["RUNNER_SLOTS", "0"],
+    ["RUNNER_SLOTS", "many"],
+    ["EDGE_URL", "ftp://edge"],
+    ["AUTO_GIT_COMMIT", "perhaps"],
+    ["RUNNER_ISOLATION", "some"],
+    ["DRAIN_DEADLINE_MS", "-1"],
+    ["AGENT_PROVIDER", "nobody"],
+  ])("refuses %s=%s by name", (name, value) => {
+    const result = read({ [name]: value });
+    expect(result.ok ? "" : result.problem).toContain(name);
+  });
+
+  it.each([
+    ["/w", "/w/state", false],
+    ["/w", "/w", false],
+    ["/w", "/w-state", true],
+    ["/w/projects", "/w", true],
+    ["/w", "/..state", true],
+  ])("root %s with state %s: %s", (root, state, ok) => {
+    expect(read({ WORKSPACE_ROOT: root, STATE_DIR: state }).ok).toBe(ok);
+  });
+
+  it("knows its secrets", () => {
+    const result = read({ OPENAI_API_KEY: "sk-one" });
+    expect(result.ok && secretValues(result.env)).toEqual(["pool-secret", "sk-one"]);
+  });
+});
+
+it("describes every knob with its default", () => {
+  const text = describeEnv();
+  for (const part of ["POOL_TOKEN", "(required)", "RUN_TIMEOUT_MS", "7200000", "OPENAI_API_KEY"]) {
+    expect(text).toContain(part);
+  }
+});

@@ -22,10 +22,16 @@ export class LocalRunner {
   readonly #stopping = new AbortController();
   readonly #done: Promise<void>;
   #process: ProcessGroup | null = null;
+  #failures = 0;
 
   constructor(command: RunnerCommand) {
     this.#command = command;
     this.#done = this.#keep();
+  }
+
+  /** How often in a row it has ended soon after its start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Lets the runner hand back what it works on, then ends it. */
@@ -35,20 +41,14 @@ export class LocalRunner {
     await this.#done;
   }
 
-  kill(): void {
-    this.#stopping.abort();
-    this.#process?.signal("SIGKILL");
-  }
-
   async #keep(): Promise<void> {
-    let failures = 0;
     while (!this.#stopping.signal.aborted) {
       const startedAt = Date.now();
       this.#process = await this.#spawn();
       const { code, signal } = await this.#process.exited;
       if (this.#stopping.signal.aborted) return;
-      failures = Date.now() - startedAt > wellAfterMs ? 1 : failures + 1;
-      const backoffMs = Math.min(firstBackoffMs * 2 ** (failures - 1), maxBackoffMs);
+      this.#failures = Date.now() - startedAt > wellAfterMs ? 1 : this.#failures + 1;
+      const backoffMs = Math.min(firstBackoffMs * 2 ** (this.#failures - 1), maxBackoffMs);
       this.#command.onRestart(
         `The runner ended (${signal ?? `exit code ${code}`}; see ${this.#command.logFile}). ` +
           `Starting another in ${backoffMs / 1000} s.`,

@@ -1,4 +1,6 @@
-import { objectNames, type PlatformEnv } from "../platform-env.ts";
+import type { PlatformEnv } from "../platform-env.ts";
+import type { PoolRpc } from "../pool/pool-rpc.ts";
+import { poolStub, threadStub } from "../stubs.ts";
 import { saveArtifacts, saveRunIndex } from "./run-registry.ts";
 import { costOf, findPrice } from "./pricing.ts";
 import { retryDelay, type DueItem, type DueKey } from "./decide-due.ts";
@@ -117,8 +119,10 @@ export class Outbox {
   async #report(): Promise<void> {
     const { env, record } = this.#parts;
     const { orgId, projectId } = record.spec;
-    const thread = env.THREADS.getByName(objectNames.thread(orgId, projectId));
-    await thread.report({ view: record.view(), workspace: record.state.workspace });
+    await threadStub(env, orgId, projectId).report({
+      view: record.view(),
+      workspace: record.state.workspace,
+    });
   }
 
   async #abort({ what, tries }: DueItem): Promise<void> {
@@ -134,8 +138,8 @@ export class Outbox {
     store.deleteUpload(id);
   }
 
-  #pool() {
+  #pool(): PoolRpc {
     const { env, record } = this.#parts;
-    return env.POOLS.getByName(objectNames.pool(record.spec.orgId, record.spec.pool));
+    return poolStub(env, record.spec.orgId, record.spec.pool);
   }
 }

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import {
+  attach,
+  makeSpec,
+  openSocket,
+  readSoFar,
+  releasedRun,
+  rpcOf,
+  runOf,
+} from "../testing/test-run.ts";
+
+const delta = (text: string) => ({ type: "text.delta", data: { messageId: "m", text } }) as const;
+
+describe("a claim", () => {
+  it("binds the attempt to one runner", async () => {
+    const spec = await releasedRun();
+    const first = await attach(spec);
+    await first.claim();
+    const second = await attach(spec);
+    second.send({ type: "claim", runnerId: second.runnerId, attempt: 1 });
+    expect(await second.next("refused")).toMatchObject({ code: "lease_held" });
+    await first.append(1, [delta("still mine")]);
+  });
+
+  it("is answered again to the same runner, on its new socket, and starts nothing twice", async () => {
+    const spec = await releasedRun();
+    const lost = await attach(spec);
+    await lost.claim();
+    await lost.append(1, [delta("a")]);
+    const again = await attach(spec, 1, lost.runnerId);
+    expect(await again.claim()).toMatchObject({ producerSeq: 1, tail: 3 });
+    await again.append(2, [delta("b")], { outcome: { kind: "succeeded", output: "" } });
+    const types = (await readSoFar(spec, "run.succeeded")).map(({ type }) => type);
+    expect(types.filter((type) => type === "run.started")).toHaveLength(1);
+  });
+
+  it("is refused for another attempt than the token's, and for one that is not current", async () => {
+    const spec = await releasedRun();
+    const other = await attach(spec, 1);
+    other.send({ type: "claim", runnerId: other.runnerId, attempt: 2 });
+    expect(await other.next("refused")).toMatchObject({ code: "fenced" });
+    const future = await attach(spec, 2);
+    future.send({ type: "claim", runnerId: future.runnerId, attempt: 2 });
+    expect(await future.next("refused")).toMatchObject({ code: "fenced" });
+  });
+
+  it("is refused when the run is over", async () => {
+    const spec = await releasedRun();
+    await rpcOf(spec).cancel("user");
+    const late = await attach(spec);
+    late.send({ type: "claim", runnerId: late.runnerId, attempt: 1 });
+    expect(await late.next("refused")).toMatchObject({ code: "run_over" });
+  });
+
+  it("hands over conversation, workspace and steps in pages", async () => {
+    const spec = makeSpec();
+    const workspace = { runId: spec.runId, runIndex: 1, tree: "a".repeat(40), bundleKey: "k" };
+    const conversation = [{ role: "user", content: "hi" } as const];
+    await rpcOf(spec).init(spec);
+    await rpcOf(spec).release({ conversation, workspace });
+    const first = await attach(spec);
+    expect(await first.claim()).toMatchObject({ conversation, workspace });
+    const body = JSON.stringify("x".repeat(200_000));
+    for (const n of [1, 2, 3]) await first.append(n, [], { steps: [{ n, body }] });
+    const again = await attach(spec, 1, first.runnerId);
+    expect(await again.claim()).toMatchObject({ stepCount: 3 });
+    const pages = [await again.next("steps"), await again.next("steps")];
+    expect(pages.map(({ steps }) => steps.map(({ n }) => n))).toEqual([[1, 2], [3]]);
+    expect(await rpcOf(spec).startBundle(1)).toBe("k");
+    expect(await rpcOf(spec).startBundle(2)).toBeNull();
+  });
+});
+
+describe("a socket", () => {
+  it("is refused to another org, another project and an unknown run", async () => {
+    const spec = await releasedRun();
+    await expect(openSocket(spec, `/attach?org=x&run=${spec.runId}&attempt=1`)).rejects.toThrow(
+      "404",
+    );
+    await expect(openSocket(spec, "/read?projectId=other&after=0")).rejects.toThrow("404");
+    await expect(openSocket(makeSpec(), "/read?projectId=p&after=0")).rejects.toThrow("404");
+    const plain = await runOf(spec).fetch("https://run/read?projectId=p&after=0");
+    expect(plain.status).toBe(426);
+  });
+
+  it("may say nothing before its claim, and nothing that is not the protocol", async () => {
+    const spec = await releasedRun();
+    const eager = await attach(spec);
+    eager.send({ type: "frame", producerSeq: 1, events: [] });
+    expect(await eager.next("refused")).toMatchObject({ code: "not_claimed" });
+    eager.socket.send(
+      `{"type":"frame","producerSeq":1,"events":[{"type":"run.succeeded","data":{}}]}`,
+    );
+    expect(await eager.next("refused")).toMatchObject({ code: "invalid" });
+  });
+});

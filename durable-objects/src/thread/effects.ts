@@ -1,8 +1,8 @@
 import { limits } from "@millrace/contracts";
 import type { RunView } from "@millrace/contracts";
-import { objectNames } from "../platform-env.ts";
 import type { PlatformEnv } from "../platform-env.ts";
-import type { Release } from "../run/run-rpc.ts";
+import type { Release, RunRpc } from "../run/run-rpc.ts";
+import { runStub } from "../stubs.ts";
 import { decideConversation } from "./decide-conversation.ts";
 import type { DueList } from "./due-list.ts";
 import { registerProject } from "./registry.ts";
@@ -27,7 +27,7 @@ export class ThreadEffects {
    */
   start(run: StoredRun): { readonly known: Promise<void>; readonly confirmed: Promise<void> } {
     const stub = this.#stub(run);
-    const known = Promise.resolve(stub.init(run.spec));
+    const known = stub.init(run.spec);
     const released = run.releasedAt === null ? null : stub.release(this.#releaseOf(run));
     return { known, confirmed: this.#confirmStart(run.runId, known, released) };
   }
@@ -58,8 +58,8 @@ export class ThreadEffects {
     if (this.#store.thread()?.updatedAt === thread.updatedAt) this.#due.settle("register", "");
   }
 
-  #stub(run: StoredRun) {
-    return this.#env.RUNS.getByName(objectNames.run(run.spec.orgId, run.runId));
+  #stub(run: StoredRun): RunRpc {
+    return runStub(this.#env, run.spec.orgId, run.runId);
   }
 
   #releaseOf(run: StoredRun): Release {

@@ -5,16 +5,18 @@ import type { ThreadRpc } from "./thread/thread-rpc.ts";
 
 // The stub types of workers-types lose themselves in recursive JSON; the *-rpc.ts interfaces are what
 // the objects implement, so calls go by those.
-const stubOf = <Rpc>(stub: unknown): Rpc => stub as Rpc;
 
 export function runStub(env: PlatformEnv, orgId: string, runId: string): RunRpc {
-  return stubOf(env.RUNS.getByName(objectNames.run(orgId, runId)));
+  const stub: unknown = env.RUNS.getByName(objectNames.run(orgId, runId));
+  return stub as RunRpc;
 }
 
 export function threadStub(env: PlatformEnv, orgId: string, projectId: string): ThreadRpc {
-  return stubOf(env.THREADS.getByName(objectNames.thread(orgId, projectId)));
+  const stub: unknown = env.THREADS.getByName(objectNames.thread(orgId, projectId));
+  return stub as ThreadRpc;
 }
 
 export function poolStub(env: PlatformEnv, orgId: string, pool: string): PoolRpc {
-  return stubOf(env.POOLS.getByName(objectNames.pool(orgId, pool)));
+  const stub: unknown = env.POOLS.getByName(objectNames.pool(orgId, pool));
+  return stub as PoolRpc;
 }

@@ -12,6 +12,7 @@ import {
 import { expect, vi } from "vitest";
 import { objectNames } from "../platform-env.ts";
 import type { RunRpc } from "../run/run-rpc.ts";
+import { runStub } from "../stubs.ts";
 
 const waitMs = 10_000;
 
@@ -43,7 +44,7 @@ export function runOf(spec: RunSpec) {
 
 /** The object by its agreed interface. */
 export function rpcOf(spec: RunSpec): RunRpc {
-  return runOf(spec) as unknown as RunRpc;
+  return runStub(env, spec.orgId, spec.runId);
 }
 
 /** A run that waits for a runner with its first attempt. */

@@ -1,4 +1,5 @@
 import type { Outcome, RunnerEvent } from "@millrace/contracts";
+import { z } from "zod";
 import {
   AttemptFenced,
   CancelRequested,
@@ -18,6 +19,7 @@ import { makeRedactor, type Redactor } from "./redact.ts";
 import { RunFailed } from "./run-failed.ts";
 import type { Session } from "./session.ts";
 import { filesStates, findStep } from "./transcript.ts";
+import { EngineStep } from "./step.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
 /**
@@ -30,12 +32,21 @@ import { unlessAborted } from "./unless-aborted.ts";
 export async function execute(attempt: Attempt, services: EngineServices): Promise<void> {
   const { spec } = attempt.claimed;
   const log = services.log.with({ runId: spec.runId, attempt: attempt.claimed.attempt });
+  const steps = z.array(EngineStep).safeParse(attempt.steps);
   try {
-    await new Execution(attempt, { ...services, log }).run();
+    if (!steps.success) return await refuseCheckpoint(attempt, log, steps.error);
+    await new Execution(attempt, steps.data, { ...services, log }).run();
   } catch (error) {
     if (error instanceof AttemptFenced) return log.info("attempt fenced, nothing more is written");
     log.error("attempt ended without an outcome", { error });
   }
+}
+
+/** Steps that this version cannot read: another try would read the same. */
+function refuseCheckpoint(attempt: Attempt, log: Logger, error: unknown): Promise<void> {
+  log.error("checkpoint unreadable", { error });
+  const message = "This runner cannot read the run's checkpoint.";
+  return attempt.finish({ kind: "failed", code: "runner_error", error: message, retryable: false });
 }
 
 class Execution {
@@ -50,12 +61,12 @@ class Execution {
   #finish: Finish | undefined;
   #model: ResolvedModel | undefined;
 
-  constructor(attempt: Attempt, services: EngineServices) {
+  constructor(attempt: Attempt, steps: readonly EngineStep[], services: EngineServices) {
     this.#attempt = attempt;
     this.#services = services;
     this.#log = services.log;
     this.#redactor = makeRedactor([...secretsOf(services.providers), ...services.secrets]);
-    this.#journal = new Journal(attempt, this.#redactor);
+    this.#journal = new Journal(attempt, steps, this.#redactor);
     this.#stop = AbortSignal.any([attempt.signal, this.#deadline.signal]);
   }
 
@@ -147,7 +158,10 @@ class Execution {
     return [{ type: "model.resolved", data: { provider, model, source } }];
   }
 
-  async #conclude(error: unknown): Promise<void> {
+  async #conclude(thrown: unknown): Promise<void> {
+    // What an aborted piece of work throws is up to it; why it was aborted is what counts.
+    const isAborted = this.#stop.aborted && !(thrown instanceof AttemptFenced);
+    const error: unknown = isAborted ? this.#stop.reason : thrown;
     try {
       await this.#end(error);
     } catch (later) {

@@ -1,7 +1,7 @@
 import type { Outcome, RunnerEvent } from "@millrace/contracts";
 import type { Attempt } from "../attempt/attempt.ts";
 import type { Redactor } from "./redact.ts";
-import { EngineStep } from "./step.ts";
+import type { EngineStep } from "./step.ts";
 
 /**
  * The only way from the engine to the log. Every event passes the redactor here, and a step counts as
@@ -13,10 +13,10 @@ export class Journal {
   readonly #steps: EngineStep[];
   #messages = 0;
 
-  constructor(attempt: Attempt, redactor: Redactor) {
+  constructor(attempt: Attempt, steps: readonly EngineStep[], redactor: Redactor) {
     this.#attempt = attempt;
     this.#redactor = redactor;
-    this.#steps = attempt.steps.map((step) => EngineStep.parse(step));
+    this.#steps = [...steps];
   }
 
   /** The steps of all attempts so far, in order. */

@@ -41,9 +41,10 @@ export async function complete(request: CompletionRequest): Promise<Completion> 
   try {
     const stream = await openStream(request, signal);
     for await (const chunk of stream) {
-      silence.heard();
       answer.add(chunk);
+      silence.pause();
       await request.room();
+      silence.heard();
     }
     // The SDK ends the loop without an error when the signal aborts.
     signal.throwIfAborted();
@@ -53,7 +54,7 @@ export async function complete(request: CompletionRequest): Promise<Completion> 
     if (silence.signal.aborted) throw silence.signal.reason;
     throw new ModelCallFailed(toModelFailure(error, answer.begun, Date.now()), { cause: error });
   } finally {
-    silence.stop();
+    silence.pause();
   }
 }
 
@@ -85,12 +86,12 @@ function openStream(request: CompletionRequest, signal: AbortSignal) {
 /** Aborts its signal when nothing was heard for a while. */
 class SilenceGuard {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #silenceMs: number;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(silenceMs: number) {
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new ModelCallFailed({ kind: "silent", afterMs: silenceMs }));
-    }, silenceMs);
+    this.#silenceMs = silenceMs;
+    this.heard();
   }
 
   get signal(): AbortSignal {
@@ -98,10 +99,14 @@ class SilenceGuard {
   }
 
   heard(): void {
-    this.#timer.refresh();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#controller.abort(new ModelCallFailed({ kind: "silent", afterMs: this.#silenceMs }));
+    }, this.#silenceMs);
   }
 
-  stop(): void {
+  /** While the caller holds the model back, its silence says nothing. */
+  pause(): void {
     clearTimeout(this.#timer);
   }
 }

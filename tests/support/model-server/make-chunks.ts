@@ -23,17 +23,17 @@ export function makeChunks(
     created: Math.floor(Date.now() / 1000),
     model,
   };
-  const delta = (delta: unknown, finish: string | null = null): Chunk => ({
+  const chunk = (delta: unknown, finish: string | null = null): Chunk => ({
     ...head,
     choices: [{ index: 0, delta, finish_reason: finish }],
   });
   const calls = turn.toolCalls.flatMap((_, index) => callDeltas(selected, index));
   return [
-    delta({ role: "assistant", content: "" }),
-    ...words(turn.reasoning).map((text) => delta({ reasoning_content: text })),
-    ...words(turn.text.repeat(turn.repeatText)).map((text) => delta({ content: text })),
-    ...calls.map((call) => delta({ tool_calls: [call] })),
-    delta({}, turn.toolCalls.length > 0 ? "tool_calls" : "stop"),
+    chunk({ role: "assistant", content: "" }),
+    ...words(turn.reasoning).map((text) => chunk({ reasoning_content: text })),
+    ...words(turn.text.repeat(turn.repeatText)).map((text) => chunk({ content: text })),
+    ...calls.map((call) => chunk({ tool_calls: [call] })),
+    chunk({}, turn.toolCalls.length > 0 ? "tool_calls" : "stop"),
     ...(withUsage && turn.usage ? [{ ...head, choices: [], usage: usageOf(turn.usage) }] : []),
   ];
 }

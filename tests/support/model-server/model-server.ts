@@ -94,14 +94,14 @@ async function answer(
   await play(response, parsed.data, { selected, tries: record.tries });
 }
 
-async function play(
-  response: ServerResponse,
-  request: ModelRequest,
-  at: { readonly selected: SelectedTurn; readonly tries: number },
-): Promise<void> {
+interface Play {
+  readonly selected: SelectedTurn;
+  readonly tries: number;
+}
+
+async function play(response: ServerResponse, request: ModelRequest, at: Play): Promise<void> {
   const { turn } = at.selected;
-  const isHit = turn.fault && at.tries <= (turn.fault.times ?? Number.POSITIVE_INFINITY);
-  const fault = isHit ? turn.fault : undefined;
+  const fault = faultOf(at);
   await sleep(turn.delayMs);
   if (fault?.kind === "status") {
     const headers = fault.retryAfter === undefined ? {} : { "retry-after": fault.retryAfter };
@@ -110,14 +110,27 @@ async function play(
   const withUsage = request["stream_options"] !== undefined;
   const chunks = makeChunks(at.selected, request.model, withUsage);
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  const breaksAt = fault ? fault.afterChunks : chunks.length;
-  for (const chunk of chunks.slice(0, breaksAt)) {
-    if (response.destroyed) return;
-    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
-    if (turn.tokenDelayMs > 0) await sleep(turn.tokenDelayMs);
-  }
+  const frames = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);
+  await writeSlowly(response, frames.slice(0, fault?.afterChunks), turn.tokenDelayMs);
   if (fault) return breakOff(response, fault);
   response.end("data: [DONE]\n\n");
+}
+
+function faultOf({ selected, tries }: Play): Fault | undefined {
+  const { fault } = selected.turn;
+  return fault && tries <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : undefined;
+}
+
+async function writeSlowly(
+  response: ServerResponse,
+  frames: readonly string[],
+  delayMs: number,
+): Promise<void> {
+  for (const frame of frames) {
+    if (response.destroyed) return;
+    response.write(frame);
+    if (delayMs > 0) await sleep(delayMs);
+  }
 }
 
 async function breakOff(

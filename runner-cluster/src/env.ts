@@ -24,7 +24,7 @@ const Knobs = z.object({
   POOL_TOKEN: z.string().trim().min(1).describe("opens the pool; the edge prints the one it made"),
   POOL: PoolName.default("default").describe("the pool to join"),
   RUNNER_SLOTS: positive(4).describe("runs executed at a time"),
-  STATE_DIR: directory(".state").describe("the runner's own files; made 0700"),
+  STATE_DIR: directory(".state").describe("the edge's local state; never inside WORKSPACE_ROOT"),
   WORKSPACE_ROOT: directory(".workspaces").describe("one directory per project"),
   AUTO_GIT_COMMIT: z.stringbool().default(true).describe("commit what a run changed"),
   AGENT_GIT_NAME: z.string().min(1).default("Millrace Agent").describe("author of those commits"),

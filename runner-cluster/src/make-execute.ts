@@ -1,10 +1,37 @@
-import type { ClaimedAttempt } from "./attempt/claim-attempt.ts";
+import { EdgeWorkspaceStore } from "./edge/edge-workspace-store.ts";
+import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
 import type { Logger } from "./log.ts";
+import type { RunnerOptions } from "./runner.ts";
+import type { HostSettings } from "./workspaces/host-config.ts";
+import { openHostWorkspace } from "./workspaces/open-host-workspace.ts";
 
-export function makeExecute(
-  _env: RunnerEnv,
-  _runnerId: string,
-): (claimed: ClaimedAttempt, log: Logger) => Promise<void> {
-  return () => Promise.reject(new Error("there is no engine yet"));
+/** How this runner keeps projects on its disk, as its environment says. */
+export function hostSettings(env: RunnerEnv, runnerId: string, log: Logger): HostSettings {
+  return {
+    workspaceRoot: env.WORKSPACE_ROOT,
+    runnerId,
+    zip: { maxBytes: env.ZIP_MAX_BYTES, maxFiles: env.ZIP_MAX_FILES },
+    gitIdentity: { name: env.AGENT_GIT_NAME, email: env.AGENT_GIT_EMAIL },
+    autoGitCommit: env.AUTO_GIT_COMMIT,
+    isolation: env.RUNNER_ISOLATION,
+    log,
+  };
+}
+
+/** The engine on a host workspace, joined to the attempt's own files at the edge. */
+export function makeExecute(env: RunnerEnv, host: HostSettings): RunnerOptions["execute"] {
+  return ({ attempt, edge }, log) => {
+    const signals = { uploads: attempt.fenced, downloads: attempt.signal };
+    const store = new EdgeWorkspaceStore(edge, signals);
+    return execute(attempt, {
+      env,
+      providers: env.providers,
+      secrets: [env.POOL_TOKEN],
+      openWorkspace: (start, opener) => openHostWorkspace(start, opener, { ...host, store, log }),
+      fetch,
+      clock: { now: Date.now, random: Math.random },
+      log,
+    });
+  };
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { drainBefore } from "./drain.ts";
 import { describeEnv, readEnv, secretValues, type RunnerEnv } from "./env.ts";
 import { makeLogger, type Logger } from "./log.ts";
 import { Runner } from "./runner.ts";
 import { ServedOrg } from "./served-org.ts";
-import { makeExecute } from "./make-execute.ts";
+import { hostSettings, makeExecute } from "./make-execute.ts";
+import { prepareHost } from "./workspaces/open-host-workspace.ts";
 
 const stderrFd = 2;
 const badUsage = 2;
@@ -33,15 +34,18 @@ export async function main(raw: NodeJS.ProcessEnv, facts: ProcessFacts): Promise
   if (facts.exposed) {
     log.warn("secrets stay visible in /proc to the commands of runs", { because: facts.exposed });
   }
-  mkdirSync(env.STATE_DIR, { recursive: true, mode: 0o700 });
-  const runner = makeRunner(env, log);
+  const runner = await makeRunner(env, log).catch((error: unknown) => {
+    log.error("the runner cannot start", { error });
+    process.exit(1);
+  });
   drainOnSignal(runner, env.DRAIN_DEADLINE_MS, log);
   runner.start();
 }
 
-function makeRunner(env: RunnerEnv, log: Logger): Runner {
+async function makeRunner(env: RunnerEnv, log: Logger): Promise<Runner> {
   const runnerId = randomUUID();
-  mkdirSync(env.WORKSPACE_ROOT, { recursive: true, mode: 0o700 });
+  const host = hostSettings(env, runnerId, log);
+  await prepareHost(host);
   log.info("runner starts", { runnerId, edge: env.EDGE_URL, slots: env.RUNNER_SLOTS });
   return new Runner({
     runnerId,
@@ -52,7 +56,7 @@ function makeRunner(env: RunnerEnv, log: Logger): Runner {
     slots: env.RUNNER_SLOTS,
     servedOrg: new ServedOrg(env.WORKSPACE_ROOT),
     log,
-    execute: makeExecute(env, runnerId),
+    execute: makeExecute(env, host),
   });
 }
 

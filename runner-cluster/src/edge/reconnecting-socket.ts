@@ -25,6 +25,7 @@ export class ReconnectingSocket {
   #retry: NodeJS.Timeout | undefined;
   #ping: NodeJS.Timeout | undefined;
   #tries = 0;
+  #error: string | undefined;
   #heard = true;
   #closed = false;
 
@@ -49,11 +50,7 @@ export class ReconnectingSocket {
       socket.terminate();
     });
     // Every error is followed by "close", where the next try is planned.
-    socket.on("error", (error) => {
-      if (this.#tries === 0 && !this.#closed) {
-        this.#options.log.warn("edge unreachable, trying again", { error: error.message });
-      }
-    });
+    socket.on("error", (error) => (this.#error = error.message));
     socket.on("close", () => this.#lost(socket));
   }
 
@@ -103,6 +100,10 @@ export class ReconnectingSocket {
     this.#socket = undefined;
     clearInterval(this.#ping);
     if (this.#closed) return;
+    if (this.#tries === 0) {
+      this.#options.log.warn("no connection to the edge, trying again", { error: this.#error });
+    }
+    this.#error = undefined;
     this.#options.onClose();
     this.#retry = setTimeout(
       () => this.open(),

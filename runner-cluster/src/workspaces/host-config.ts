@@ -15,12 +15,11 @@ export interface ZipLimits {
   readonly maxFiles: number;
 }
 
-/** What a host workspace needs from the runner around it. */
-export interface HostConfig {
+/** How this runner keeps projects on its disk. */
+export interface HostSettings {
   /** Absolute; holds one directory per project, and `.millrace` with everything of ours. */
   readonly workspaceRoot: string;
   readonly runnerId: string;
-  readonly store: WorkspaceStore;
   readonly zip: ZipLimits;
   readonly gitIdentity: GitIdentity;
   readonly autoGitCommit: boolean;
@@ -28,4 +27,10 @@ export interface HostConfig {
   /** Directories that isolated commands may read besides the system's, e.g. a tool chain in a home directory. */
   readonly visiblePaths?: readonly string[];
   readonly log: Logger;
+}
+
+/** What one host workspace needs from the runner around it. */
+export interface HostConfig extends HostSettings {
+  /** Speaks for one attempt. */
+  readonly store: WorkspaceStore;
 }

@@ -1,4 +1,9 @@
-import { forEachEvent, type EncodedEvent, type EventType } from "@millrace/contracts";
+import {
+  forEachEvent,
+  type EncodedEvent,
+  type EventData,
+  type EventType,
+} from "@millrace/contracts";
 import { projectEvent } from "./payload.ts";
 
 /** Server-sent frames and where they end. */
@@ -12,34 +17,31 @@ export interface Frames {
 export function projectRows(rows: string, after: number, runId: string): Frames {
   let text = "";
   let last = after;
-  let clock = { at: -1, iso: "" };
+  // A row has one time, and thousands of events may share it.
+  let at = -1;
+  let tail = "";
   forEachEvent(rows, after, (event) => {
-    // A row has one time, and thousands of events may share it.
-    if (event.at !== clock.at) clock = { at: event.at, iso: new Date(event.at).toISOString() };
-    text += encodeFrame(event, clock.iso, runId);
+    if (event.at !== at) {
+      at = event.at;
+      tail = `,"ts":"${new Date(at).toISOString()}"}\n\n`;
+    }
+    text += encodeFrame(event, runId) + tail;
     last = event.seq;
   });
   return { text, last };
 }
 
-/** One event as one frame of the event stream. */
-export function encodeFrame(event: EncodedEvent, iso: string, runId: string): string {
-  const { name, json } = encodePayload(event, runId);
+/** A frame up to its time. */
+function encodeFrame(event: EncodedEvent, runId: string): string {
   const { seq } = event;
-  return `id: ${seq}\nevent: ${name}\ndata: {"id":${seq},"event":"${name}","data":${json},"ts":"${iso}"}\n\n`;
-}
-
-interface EncodedPayload {
-  readonly name: string;
-  readonly json: string;
-}
-
-function encodePayload(event: EncodedEvent, runId: string): EncodedPayload {
   const token = event.type === "text.delta" ? tokenOf(event.json) : null;
-  if (token !== null) return { name: "token", json: `{"token":${token}}` };
-  const data = JSON.parse(event.json) as Parameters<typeof projectEvent<EventType>>[1];
-  const payload = projectEvent(event.type, data, runId);
-  return { name: payload.event, json: JSON.stringify(payload.data) };
+  if (token !== null) {
+    return `id: ${seq}\nevent: token\ndata: {"id":${seq},"event":"token","data":{"token":${token}}`;
+  }
+  const data = JSON.parse(event.json) as EventData[EventType];
+  const { event: name, data: payload } = projectEvent(event.type, data, runId);
+  const json = JSON.stringify(payload);
+  return `id: ${seq}\nevent: ${name}\ndata: {"id":${seq},"event":"${name}","data":${json}`;
 }
 
 const messageIdOpens = '{"messageId":"';

@@ -1,0 +1,132 @@
+import {
+  PoolToRunner,
+  RunToRunner,
+  runnerPaths,
+  type Offer,
+  type Outcome,
+  type RunnerEvent,
+  type RunnerToPool,
+  type RunnerToRun,
+} from "@millrace/contracts";
+import { ask } from "./api.ts";
+
+/** A runner that does what a test says, through the front door. */
+export class ScriptedRunner {
+  readonly runnerId = crypto.randomUUID();
+  #offers = new Inbox<Offer>();
+
+  static async join(slots = 1000): Promise<ScriptedRunner> {
+    const runner = new ScriptedRunner();
+    const token = "test-pool-token";
+    const socket = await openSocket(runnerPaths.poolSocket("default"), token, (text) => {
+      const message = PoolToRunner.parse(JSON.parse(text));
+      if (message.type !== "offer") return;
+      const { runId, attempt } = message;
+      say({ type: "accept", runId, attempt });
+      runner.#offers.put(message);
+    });
+    const say = (message: RunnerToPool) => socket.send(JSON.stringify(message));
+    const { runnerId } = runner;
+    say({ type: "hello", runnerId, version: "test", slots, free: slots });
+    return runner;
+  }
+
+  /** Claims this run once it is offered; the runs of other tests may wait. */
+  async take(runId: string): Promise<ScriptedAttempt> {
+    for (;;) {
+      const offer = await this.#offers.next();
+      if (offer.runId === runId) return ScriptedAttempt.claim(offer, this.runnerId);
+    }
+  }
+}
+
+export class ScriptedAttempt {
+  readonly offer: Offer;
+  readonly token: string;
+  #socket: WebSocket;
+  #heard: Inbox<RunToRunner>;
+  #sent = 0;
+
+  private constructor(offer: Offer, socket: WebSocket, heard: Inbox<RunToRunner>) {
+    this.offer = offer;
+    this.token = offer.token;
+    this.#socket = socket;
+    this.#heard = heard;
+  }
+
+  static async claim(offer: Offer, runnerId: string): Promise<ScriptedAttempt> {
+    const heard = new Inbox<RunToRunner>();
+    const path = runnerPaths.runSocket(offer.runId);
+    const socket = await openSocket(path, offer.token, (text) =>
+      heard.put(RunToRunner.parse(JSON.parse(text))),
+    );
+    const attempt = new ScriptedAttempt(offer, socket, heard);
+    attempt.#say({ type: "claim", runnerId, attempt: offer.attempt });
+    await attempt.heard("claimed");
+    return attempt;
+  }
+
+  async append(events: readonly RunnerEvent[], outcome?: Outcome): Promise<void> {
+    this.#sent += 1;
+    const producerSeq = this.#sent;
+    const end = outcome === undefined ? {} : { outcome };
+    this.#say({ type: "frame", producerSeq, events: [...events], ...end });
+    for (;;) {
+      const message = await this.heard("ack");
+      if (message.producerSeq >= producerSeq) return;
+    }
+  }
+
+  async heard<T extends RunToRunner["type"]>(type: T): Promise<Extract<RunToRunner, { type: T }>> {
+    for (;;) {
+      const message = await this.#heard.next();
+      if (message.type === "refused") throw new Error(`refused: ${message.code}`);
+      if (message.type === type) return message as Extract<RunToRunner, { type: T }>;
+    }
+  }
+
+  /** Asks the edge for something with this attempt's token. */
+  ask(path: string, method: string, body?: BodyInit): Promise<Response> {
+    const headers = { authorization: `Bearer ${this.token}` };
+    return ask(path, { method, headers, key: null, ...(body === undefined ? {} : { body }) });
+  }
+
+  #say(message: RunnerToRun): void {
+    this.#socket.send(JSON.stringify(message));
+  }
+}
+
+/** What arrived and was not looked at yet. */
+class Inbox<Item> {
+  readonly #items: Item[] = [];
+  #wake: (() => void) | undefined;
+
+  put(item: Item): void {
+    this.#items.push(item);
+    this.#wake?.();
+  }
+
+  async next(): Promise<Item> {
+    for (;;) {
+      const item = this.#items.shift();
+      if (item !== undefined) return item;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+  }
+}
+
+async function openSocket(
+  path: string,
+  token: string,
+  hear: (text: string) => void,
+): Promise<WebSocket> {
+  const headers = { upgrade: "websocket", authorization: `Bearer ${token}` };
+  const response = await ask(path, { headers, key: null });
+  const socket = response.webSocket;
+  if (socket === null) throw new Error(`no socket: ${response.status} ${await response.text()}`);
+  socket.addEventListener("message", ({ data }) => hear(String(data)));
+  socket.accept();
+  return socket;
+}

@@ -1,12 +1,16 @@
 import { cagedHome } from "./cage.ts";
-import type { MakeCage } from "./cage.ts";
+import type { Cage } from "./cage.ts";
+import type { ProjectLayout } from "./project-layout.ts";
 import { observeSystem } from "./system-view.ts";
 
 /**
  * No --new-session: it would take the command out of the process group by which it is stopped. There is
  * no terminal whose input it could fake.
  */
-export const makeBubblewrapCage: MakeCage = async (layout, visible) => {
+export async function makeBubblewrapCage(
+  layout: ProjectLayout,
+  visible: readonly string[],
+): Promise<Cage> {
   const view = observeSystem(layout.workspaceRoot, visible);
   const fixed = [
     "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --die-with-parent".split(" "),
@@ -18,10 +22,9 @@ export const makeBubblewrapCage: MakeCage = async (layout, visible) => {
     ["--bind", layout.root, layout.root],
   ].flat();
   return {
-    isolated: true,
     home: cagedHome,
     tmp: "/tmp",
     variables: {},
     wrap: (command, cwd) => ["bwrap", ...fixed, "--chdir", cwd, "--", "/bin/bash", "-c", command],
   };
-};
+}

@@ -1,8 +1,7 @@
 import type { ProjectLayout } from "./project-layout.ts";
 
-/** What a command is wrapped in. Made per project. */
+/** What a project's commands are wrapped in. */
 export interface Cage {
-  readonly isolated: boolean;
   /** HOME and TMPDIR as the command sees them. */
   readonly home: string;
   readonly tmp: string;
@@ -12,7 +11,13 @@ export interface Cage {
   wrap(command: string, cwd: string): readonly string[];
 }
 
-export type MakeCage = (layout: ProjectLayout, visible: readonly string[]) => Promise<Cage>;
+/** One way to run commands on this machine. */
+export interface CageKind {
+  readonly name: string;
+  /** Commands see only their project's directory. */
+  readonly isolates: boolean;
+  make(layout: ProjectLayout, visible: readonly string[]): Promise<Cage>;
+}
 
 /** The project's own home inside a cage. */
 export const cagedHome = "/home/agent";

@@ -1,4 +1,4 @@
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { lstat, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 const config = `[core]
@@ -9,19 +9,24 @@ const config = `[core]
 `;
 
 /**
- * Makes an empty repository if there is none, as `git init` would, without starting a process: a
- * project's first run waits for this.
+ * Makes an empty repository where there is none, as `git init` would, without starting a process: a
+ * project's first run waits for this. Something else at that place, such as a file or a link, is left alone.
  */
 export async function makeRepository(gitDir: string, exclude = ""): Promise<void> {
-  const exists = await access(gitDir).then(
-    () => true,
-    () => false,
-  );
-  if (exists) return;
+  const stat = await lstat(gitDir).catch(() => null);
+  if (stat !== null && !stat.isDirectory()) return;
+  if (await lstat(join(gitDir, "HEAD")).catch(() => null)) return;
   const folders = ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"];
   await Promise.all(folders.map((path) => mkdir(join(gitDir, path), { recursive: true })));
-  await writeFile(join(gitDir, "config"), config);
-  await writeFile(join(gitDir, "info/exclude"), exclude);
-  // Last: without HEAD it is no repository, and a half-made one would not be found.
-  await writeFile(join(gitDir, "HEAD"), "ref: refs/heads/main\n");
+  await writeNew(join(gitDir, "config"), config);
+  await writeNew(join(gitDir, "info/exclude"), exclude);
+  // Last: a half-made repository has no HEAD, and is completed by whoever comes next.
+  await writeNew(join(gitDir, "HEAD"), "ref: refs/heads/main\n");
+}
+
+/** Never through a link, never over something. */
+async function writeNew(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
 }

@@ -64,22 +64,25 @@ export async function git(
   const child = spawn("git", [...fixedArguments, ...args], {
     cwd: place.workTree ?? place.gitDir,
     env: environmentOf(place),
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    stdio: "pipe",
   });
-  const exited = new Promise<number | null>((resolve, reject) => {
-    child.once("error", (error: NodeJS.ErrnoException) =>
-      reject(error.code === "ENOENT" ? new GitMissing("git is not installed") : error),
-    );
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.once("error", (error) => reject(isMissing(error) ? new GitMissing(notThere) : error));
     child.once("close", resolve);
   });
   // Git may end without reading all of its input; its exit code says whether that is bad.
-  child.stdin?.on("error", () => undefined);
-  child.stdin?.end(input);
-  const output = Promise.all([collect(child.stdout), collect(child.stderr)]);
-  const [code, [stdout, stderr]] = await Promise.all([exited, output]);
-  if (code === 0 || (code !== null && accept.includes(code))) return stdout;
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  const output = Promise.all([buffer(child.stdout), buffer(child.stderr)]);
+  const [code, [stdout, stderr]] = await Promise.all([closed, output]);
+  if (code !== null && [0, ...accept].includes(code)) return stdout;
   throw new GitFailed(args[0] ?? "", stderr.toString("utf8").trim() || `exit ${String(code)}`);
 }
+
+const notThere = "git is not installed";
+
+const isMissing = (error: NodeJS.ErrnoException): boolean =>
+  error.code === "ENOENT" && error.syscall === "spawn git";
 
 /** The same, for commands that answer one line. */
 export async function gitLine(
@@ -89,9 +92,6 @@ export async function gitLine(
 ): Promise<string> {
   return (await git(place, args, input)).toString("utf8").trim();
 }
-
-const collect = (stream: NodeJS.ReadableStream | null): Promise<Buffer> =>
-  stream === null ? Promise.resolve(Buffer.alloc(0)) : buffer(stream);
 
 function environmentOf(place: GitPlace): Record<string, string> {
   return {
@@ -105,12 +105,12 @@ function environmentOf(place: GitPlace): Record<string, string> {
     GIT_EDITOR: "true",
     GIT_PAGER: "cat",
     GIT_DIR: place.gitDir,
-    ...(place.workTree === undefined ? {} : { GIT_WORK_TREE: place.workTree }),
-    ...(place.index === undefined ? {} : { GIT_INDEX_FILE: place.index }),
-    ...(place.alternates === undefined
-      ? {}
-      : { GIT_ALTERNATE_OBJECT_DIRECTORIES: quoteAlternate(place.alternates) }),
-    ...(place.objects === undefined ? {} : { GIT_OBJECT_DIRECTORY: place.objects }),
+    ...(place.workTree && { GIT_WORK_TREE: place.workTree }),
+    ...(place.index && { GIT_INDEX_FILE: place.index }),
+    ...(place.objects && { GIT_OBJECT_DIRECTORY: place.objects }),
+    ...(place.alternates && {
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: quoteAlternate(place.alternates),
+    }),
     ...place.variables,
   };
 }

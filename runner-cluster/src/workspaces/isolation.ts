@@ -3,25 +3,28 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { makeBubblewrapCage } from "./bubblewrap-cage.ts";
-import type { MakeCage } from "./cage.ts";
+import type { CageKind } from "./cage.ts";
 import { makeCommandEnvironment } from "./command-environment.ts";
-import type { HostConfig } from "./host-config.ts";
+import type { HostSettings } from "./host-config.ts";
 import { layoutOf, sharedFolder } from "./project-layout.ts";
 import { makeUnshareCage } from "./unshare-cage.ts";
 
 /** No isolation: the command sees what the runner's user sees, but for the environment. */
-const makeOpenCage: MakeCage = async (layout) => ({
-  isolated: false,
-  home: layout.home,
-  tmp: layout.tmp,
-  variables: {},
-  wrap: (command) => ["/bin/bash", "-c", command],
-});
+const openCage: CageKind = {
+  name: "none",
+  isolates: false,
+  make: async (layout) => ({
+    home: layout.home,
+    tmp: layout.tmp,
+    variables: {},
+    wrap: (command) => ["/bin/bash", "-c", command],
+  }),
+};
 
 /** Best first. */
-const candidates: readonly { readonly name: string; readonly make: MakeCage }[] = [
-  { name: "bubblewrap", make: makeBubblewrapCage },
-  { name: "user namespaces", make: makeUnshareCage },
+const candidates: readonly CageKind[] = [
+  { name: "bubblewrap", isolates: true, make: makeBubblewrapCage },
+  { name: "user namespaces", isolates: true, make: makeUnshareCage },
 ];
 
 /** Thrown at start when commands must be isolated and this machine cannot. */
@@ -33,17 +36,17 @@ export class IsolationUnavailable extends Error {
  * Finds out what this machine can do by doing it: a cage counts only if a command in it saw its own
  * project, could write there, and saw nothing else of ours.
  */
-export async function chooseCage(config: HostConfig): Promise<MakeCage> {
+export async function chooseCage(config: HostSettings): Promise<CageKind> {
   if (config.isolation === "off") {
     config.log.warn("commands are not isolated: switched off");
-    return makeOpenCage;
+    return openCage;
   }
   const reasons: string[] = [];
   for (const candidate of candidates) {
     try {
-      await probe(candidate.make, config);
+      await probe(candidate, config);
       config.log.info("commands are isolated", { by: candidate.name });
-      return candidate.make;
+      return candidate;
     } catch (error) {
       reasons.push(`${candidate.name}: ${reasonOf(error)}`);
     }
@@ -52,7 +55,7 @@ export async function chooseCage(config: HostConfig): Promise<MakeCage> {
     throw new IsolationUnavailable(`commands cannot be isolated here (${reasons.join("; ")})`);
   }
   config.log.warn("commands are not isolated: they see what the runner's user sees", { reasons });
-  return makeOpenCage;
+  return openCage;
 }
 
 const probeScript = `
@@ -66,7 +69,7 @@ echo written > probe && [ "$(cat probe)" = written ]
 node --version
 `;
 
-async function probe(make: MakeCage, config: HostConfig): Promise<void> {
+async function probe(kind: CageKind, config: HostSettings): Promise<void> {
   const folder = join(sharedFolder(config.workspaceRoot, "cage"), `.probe-${process.pid}`);
   const paths = layoutOf(config.workspaceRoot, "probe");
   const own = (name: string): string => join(folder, name);
@@ -80,7 +83,7 @@ async function probe(make: MakeCage, config: HostConfig): Promise<void> {
   try {
     const folders = [layout.root, layout.home, layout.tmp];
     await Promise.all(folders.map((path) => mkdir(path, { recursive: true })));
-    const cage = await make(layout, visibleOf(config));
+    const cage = await kind.make(layout, config.visiblePaths ?? []);
     const outside = sharedFolder(config.workspaceRoot, "locks");
     const [program = "", ...args] = cage.wrap(
       `set -- ${quote(outside)}\n${probeScript}`,
@@ -98,8 +101,6 @@ async function probe(make: MakeCage, config: HostConfig): Promise<void> {
     await rm(folder, { recursive: true, force: true });
   }
 }
-
-export const visibleOf = (config: HostConfig): readonly string[] => config.visiblePaths ?? [];
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 

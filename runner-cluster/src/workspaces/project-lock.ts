@@ -1,12 +1,5 @@
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  openSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { AttemptFenced } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
@@ -163,4 +156,3 @@ async function endHolder(
     place: holder.place,
   });
 }
-

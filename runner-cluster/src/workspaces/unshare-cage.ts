@@ -1,7 +1,7 @@
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cagedHome } from "./cage.ts";
-import type { MakeCage } from "./cage.ts";
+import type { Cage } from "./cage.ts";
 import type { ProjectLayout } from "./project-layout.ts";
 import {
   deviceLinks,
@@ -43,21 +43,23 @@ const intoNamespaces: readonly string[] = [
 ];
 
 /** The same view as bubblewrap's, by what util-linux has: for machines without bubblewrap. */
-export const makeUnshareCage: MakeCage = async (layout, visible) => {
+export async function makeUnshareCage(
+  layout: ProjectLayout,
+  visible: readonly string[],
+): Promise<Cage> {
   const root = join(layout.cage, "root");
   const view = observeSystem(layout.workspaceRoot, visible);
   await makeMountPoints(root, view, layout);
   const table = join(layout.cage, "fstab");
   await writeFile(table, mountTable(root, view, layout));
   return {
-    isolated: true,
     home: cagedHome,
     tmp: "/tmp",
     // Root in its namespace, tar would try to give files to users that do not exist there.
     variables: { TAR_OPTIONS: "--no-same-owner" },
     wrap: (command, cwd) => [...intoNamespaces, table, root, cwd, "/bin/bash", "-c", command],
   };
-};
+}
 
 async function makeMountPoints(
   root: string,

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { Socket } from "node:net";
 import { markerVariable } from "./process-groups.ts";
 
 /**
@@ -75,6 +76,8 @@ export class Watchdog {
     // A write to a watchdog that was killed; the next guard starts another one.
     child.stdin?.on("error", () => this.#forget(child));
     child.unref();
+    // The pipe must not keep the runner alive either: its end is what the watchdog waits for.
+    if (child.stdin instanceof Socket) child.stdin.unref();
     return child;
   }
 

@@ -10,7 +10,7 @@ export interface OfferState {
   readonly free: number;
 }
 
-export type DeclineReason = Extract<RunnerToPool, { type: "decline" }>["reason"];
+type DeclineReason = Extract<RunnerToPool, { type: "decline" }>["reason"];
 
 export type OfferDecision =
   | { readonly kind: "accept" }

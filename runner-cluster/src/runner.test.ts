@@ -176,7 +176,7 @@ describe("drain", () => {
     const runner = await startRunner(platform);
     platform.offer();
     await vi.waitFor(() => expect(platform.claims).toBe(1), eventually);
-    expect(await drainBefore(runner, 900, log)).toBe(0);
+    expect(await drainBefore(runner, 3_000, log)).toBe(0);
     expect(platform.outcome).toEqual({ kind: "released", reason: "drain" });
   });
 

@@ -43,7 +43,7 @@ export interface Attempt {
   commit(events: readonly RunnerEvent[], step?: unknown): Promise<void>;
   /** Sends the attempt's last frame; resolves when it is durable. Nothing may be appended after it. */
   finish(outcome: Outcome, events?: readonly RunnerEvent[]): Promise<void>;
-  /** Resolves when the lease has more than 5 s left: await before every tool and model call. Rejects with AttemptFenced. */
+  /** Resolves when the lease has more than 5 s left: await before every tool and model call. Rejects with AttemptFenced, or with the reason of `signal`. */
   ready(): Promise<void>;
   /** True while the lease holds right now. Ask in the same synchronous turn as a write to the workspace. */
   holdsLease(): boolean;

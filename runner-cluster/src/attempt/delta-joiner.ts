@@ -1,6 +1,6 @@
 import type { RunnerEvent } from "@millrace/contracts";
 
-export const joinBounds = { maxMs: 25, maxChars: 1024 } as const;
+const joinBounds = { maxMs: 25, maxChars: 1024 } as const;
 
 /**
  * Joins neighbouring pieces of one message (or of one command's output), so that a model that streams

@@ -198,10 +198,10 @@ describe("cancel", () => {
 describe("lease", () => {
   it("is kept by heartbeats alone", async () => {
     const platform = await usePlatform(onTestFinished);
-    platform.script.leaseMs = 900;
+    platform.script.leaseMs = 2_400;
     const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
-    await delay(2_500);
+    await delay(5_000);
     expect(work.aborted).toBe(false);
     expect(platform.claims).toBe(1);
     expect(platform.said.filter((message) => message.type === "heartbeat").length).toBeGreaterThan(
@@ -211,7 +211,7 @@ describe("lease", () => {
 
   it("ends by silence: work stops, nothing begins, and goes on when it is regained", async () => {
     const platform = await usePlatform(onTestFinished);
-    platform.script.leaseMs = 600;
+    platform.script.leaseMs = 1_500;
     const attempt = await mustClaim(platform);
     const work = attempt.workSignal();
     platform.script.silent = true;
@@ -246,16 +246,17 @@ describe("lease", () => {
     expect(attempt.holdsLease()).toBe(false);
     expect(work.reason).toBeInstanceOf(LeaseLost);
     await attempt.commit([]);
-    // The next thing that the platform heard was a claim, not a frame.
-    expect(platform.said[said]?.type).toBe("claim");
+    // The platform heard a claim before it heard a frame.
+    const heard = platform.said.slice(said).filter((message) => message.type !== "heartbeat");
+    expect(heard[0]?.type).toBe("claim");
   });
 
   it("near its end lets nothing begin", async () => {
     const platform = await usePlatform(onTestFinished);
-    platform.script.leaseMs = 3_000;
+    platform.script.leaseMs = 6_000;
     const attempt = await mustClaim(platform);
     platform.script.silent = true;
-    await delay(2_700);
+    await delay(5_200);
     expect(attempt.holdsLease()).toBe(true);
     let began = false;
     void attempt.ready().then(() => (began = true));

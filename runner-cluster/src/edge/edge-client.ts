@@ -35,7 +35,7 @@ export interface RetryBounds extends BackoffBounds {
 }
 
 /** About a minute of trying: an edge that restarts is not noticed. */
-export const retryBounds: RetryBounds = {
+const retryBounds: RetryBounds = {
   tries: 16,
   firstMs: 200,
   maxMs: 5_000,

@@ -11,7 +11,7 @@ export interface OutboxBounds {
   readonly maxBytes: number;
 }
 
-export const outboxBounds: OutboxBounds = { windowFrames: 256, maxBytes: 8 * 1024 * 1024 };
+const outboxBounds: OutboxBounds = { windowFrames: 256, maxBytes: 8 * 1024 * 1024 };
 
 export interface Draft {
   readonly events: readonly RunnerEvent[];

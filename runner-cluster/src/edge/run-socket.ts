@@ -12,7 +12,7 @@ import { parseMessage } from "./parse-message.ts";
 import { ReconnectingSocket, socketUrl } from "./reconnecting-socket.ts";
 
 /** Which attempt this is, and who executes it. */
-export interface AttemptIdentity {
+interface AttemptIdentity {
   readonly runId: string;
   readonly attempt: number;
   readonly runnerId: string;

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ const plainVariables = [
 ];
 
 // The command substitution takes all of stdin before the pipe is opened, which waits for its reader.
-const writerScript = 'settings=$(cat); printf %s "$settings" >"$1" &';
+const writerScript = 'mkfifo -m 600 "$1" || exit 1; settings=$(cat); printf %s "$settings" >"$1" &';
 const execScript = 'exec 3<"$1" || exit 70; rm -rf "$2"; shift 2; exec "$@"';
 
 /** Replaces this process by itself without its environment. Returns only when that is not possible. */
@@ -47,7 +47,6 @@ export async function handOver(raw: NodeJS.ProcessEnv): Promise<HandOver> {
   const directory = mkdtempSync(join(tmpdir(), "millrace-"));
   const pipe = join(directory, "settings");
   try {
-    execFileSync("mkfifo", ["-m", "600", pipe], { env, stdio: "ignore" });
     await startWriter(pipe, JSON.stringify(raw), env);
     const command = ["sh", "-c", execScript, "sh", pipe, directory, ...ownCommand()];
     process.execve("/bin/sh", command, { ...env, [handOverMark]: String(handOverFd) });
@@ -71,7 +70,7 @@ function ownCommand(): readonly string[] {
   return [process.execPath, ...options, ...process.argv.slice(1)];
 }
 
-/** Resolves when the writer has everything in memory and is nobody's child, so that it leaves no zombie. */
+/** Makes the pipe. Resolves when the writer has everything in memory and is nobody's child, so that it leaves no zombie. */
 function startWriter(pipe: string, settings: string, env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
     const shell = spawn("/bin/sh", ["-c", writerScript, "sh", pipe], {

@@ -5,6 +5,7 @@ import { ToolRefusal, type ToolContext, type ToolResult } from "../tools/tool.ts
 import { cutTail, toolBounds } from "../tools/tool-bounds.ts";
 import { findTool } from "../tools/toolsets.ts";
 import { WorkspaceRefusal } from "../workspaces/workspace.ts";
+import { mapStrings } from "./map-strings.ts";
 import { begin, type Session } from "./session.ts";
 import type { EngineStep, ToolCall } from "./step.ts";
 import { filesStates } from "./transcript.ts";
@@ -59,7 +60,7 @@ type ParsedCall =
 
 function parseCall(call: Call): ParsedCall {
   const json = parseJson(call.arguments);
-  const input = json ?? cutTail(call.arguments, toolBounds.outputChars);
+  const input = json ?? call.arguments;
   const tool = findTool(call.phase, call.name);
   if (!tool) return { ok: false, code: "unknown_tool", message: unknownTool(call), input };
   if (json === undefined) {
@@ -178,8 +179,10 @@ function contentOf(end: CallEnd): string {
   }
 }
 
-function startedEvent(call: Call, input: Json): RunnerEvent {
+function startedEvent(call: Call, asked: Json): RunnerEvent {
   const { callId, name, phase } = call;
+  // A whole file may be in there; who wants it reads the file.
+  const input = mapStrings(asked, (text) => cutTail(text, toolBounds.outputChars));
   return { type: "tool.started", data: { callId, name, phase, input } };
 }
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EventData } from "@millrace/contracts";
 import { AttemptFenced } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
-import { WorkspaceRefusal, type Workspace } from "../workspaces/workspace.ts";
+import { ArchiveTooLarge } from "../workspaces/archive-workspace.ts";
+import type { Workspace } from "../workspaces/workspace.ts";
 import type { Journal } from "./journal.ts";
 import { RunFailed } from "./run-failed.ts";
 import { findStep } from "./transcript.ts";
@@ -99,6 +100,7 @@ export class Finish {
     try {
       return await this.#of.workspace.commit(`chore(agent): apply run ${this.#of.runId}`);
     } catch (error) {
+      if (error instanceof AttemptFenced) throw error;
       return { outcome: "failed", error: messageOf(error) };
     }
   }
@@ -117,7 +119,7 @@ export class Finish {
     } catch (error) {
       if (error instanceof AttemptFenced) throw error;
       // Too large or too many files: it was tried, and will not get better.
-      const isFinal = error instanceof WorkspaceRefusal;
+      const isFinal = error instanceof ArchiveTooLarge;
       return { event: { outcome: "failed", error: messageOf(error) }, isFinal };
     }
   }
@@ -128,7 +130,7 @@ export class Finish {
         return await store();
       } catch (error) {
         // What was refused for what it is (too large, too many files) is refused again.
-        if (error instanceof AttemptFenced || error instanceof WorkspaceRefusal) throw error;
+        if (error instanceof AttemptFenced || error instanceof ArchiveTooLarge) throw error;
         if (tries >= storeTries) throw error;
         this.#of.log.warn("workspace not stored, trying again", { error, tries });
         await sleep(1_000 * tries);

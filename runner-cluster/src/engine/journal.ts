@@ -41,11 +41,17 @@ export class Journal {
   async record(events: readonly RunnerEvent[], step: EngineStep): Promise<void> {
     const clean = events.map((event) => this.#redactor.json(event));
     await this.#attempt.commit(clean, step);
-    this.#steps.push(step);
+    this.#steps.push(withoutPack(step));
   }
 
   finish(outcome: Outcome, events: readonly RunnerEvent[]): Promise<void> {
     const clean = events.map((event) => this.#redactor.json(event));
     return this.#attempt.finish(this.#redactor.json(outcome), clean);
   }
+}
+
+/** Packs are for another runner, which gets them from the platform: here they would only fill the memory. */
+function withoutPack(step: EngineStep): EngineStep {
+  if (step.kind !== "tool" || !step.files) return step;
+  return { ...step, files: { tree: step.files.tree, pack: null } };
 }

@@ -1,3 +1,4 @@
+import { mapStrings } from "./map-strings.ts";
 import type { StreamRedactor } from "../tools/tool.ts";
 
 /**
@@ -75,21 +76,9 @@ export function makeRedactor(secrets: readonly string[]): Redactor {
   return {
     known,
     text,
-    json: (value) => redactJson(value, text),
+    json: (value) => mapStrings(value, text),
     stream: () => makeStream(text, values),
   };
-}
-
-function redactJson<T>(value: T, text: (value: string) => string): T {
-  return mapStrings(value, text) as T;
-}
-
-function mapStrings(value: unknown, text: (value: string) => string): unknown {
-  if (typeof value === "string") return text(value);
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, text));
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, mapStrings(item, text)]);
-  return Object.fromEntries(entries) as unknown;
 }
 
 function makeStream(text: (value: string) => string, values: readonly string[]): StreamRedactor {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { scripted, startModelServerProcess } from "../testing/model-server-process.ts";
 import { complete, type CompletionRequest } from "./complete.ts";
@@ -122,8 +123,14 @@ describe("a completion", () => {
   });
 
   it("does not take a reader that holds it back for a silent model", async ({ expect }) => {
-    const room = () => new Promise<void>((resolve) => setTimeout(resolve, 400));
-    const { answer } = ask("held back", { text: "one" }, { silenceMs: 250, room });
+    const { answer } = ask(
+      "held back",
+      { text: "one" },
+      {
+        silenceMs: 250,
+        room: () => sleep(400),
+      },
+    );
     expect((await answer).text).toBe("one");
   });
 

@@ -5,17 +5,18 @@ type StreamName = "stdout" | "stderr";
 type Show = (stream: StreamName, chunk: string) => void;
 
 /**
- * A command's output on its way: shown in chunks that are joined for a moment, its end kept for the
+ * A command's output on its way: shown as it comes (the attempt joins small pieces), its end kept for the
  * model, all of it (up to a bound) kept for the file that holds what was cut.
  */
 export class CommandOutput {
   readonly #show: Show;
   readonly #redactors: Readonly<Record<StreamName, StreamRedactor>>;
   readonly #whole: Readonly<Record<StreamName, string[]>> = { stdout: [], stderr: [] };
+  /** Characters that came, and those of them that are kept. */
   readonly #chars = { stdout: 0, stderr: 0 };
-  #pending: { readonly stream: StreamName; text: string } | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #kept = { stdout: 0, stderr: 0 };
   #shownChars = 0;
+  #saidCut = false;
 
   constructor(redactStream: () => StreamRedactor, show: Show) {
     this.#show = show;
@@ -31,7 +32,6 @@ export class CommandOutput {
     for (const stream of ["stdout", "stderr"] as const) {
       this.#keep(stream, this.#redactors[stream].end());
     }
-    this.#flush();
   }
 
   /** More came than an event and the model are given. */
@@ -50,43 +50,42 @@ export class CommandOutput {
 
   whole(): string {
     const parts = (["stdout", "stderr"] as const).filter((stream) => this.#chars[stream] > 0);
-    return parts.map((stream) => `--- ${stream}\n${this.#whole[stream].join("")}\n`).join("");
+    return parts.map((stream) => this.#section(stream)).join("");
+  }
+
+  #section(stream: StreamName): string {
+    const dropped = this.#chars[stream] - this.#kept[stream];
+    const note = dropped > 0 ? `[the first ${dropped} characters were not kept]\n` : "";
+    return `--- ${stream}\n${note}${this.#whole[stream].join("")}\n`;
   }
 
   #keep(stream: StreamName, text: string): void {
     if (text === "") return;
     this.#chars[stream] += text.length;
     this.#spool(stream, text);
-    if (this.#pending && this.#pending.stream !== stream) this.#flush();
-    this.#pending ??= { stream, text: "" };
-    this.#pending.text += text;
-    if (this.#pending.text.length >= toolBounds.chunkChars) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), toolBounds.chunkJoinMs);
+    this.#showSome(stream, text);
   }
 
   /** Drops from the front once there is too much: memory is bounded whatever a command prints. */
   #spool(stream: StreamName, text: string): void {
     const kept = this.#whole[stream];
     kept.push(text);
-    if (this.#chars[stream] <= toolBounds.spoolChars) return;
-    if (kept.length < 1024) return;
-    const joined = kept.join("").slice(-toolBounds.spoolChars / 2);
-    kept.splice(0, kept.length, joined);
+    this.#kept[stream] += text.length;
+    if (this.#kept[stream] <= toolBounds.spoolChars) return;
+    const end = kept.join("").slice(-toolBounds.spoolChars / 2);
+    kept.splice(0, kept.length, end);
+    this.#kept[stream] = end.length;
   }
 
-  #flush(): void {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = null;
-    const pending = this.#pending;
-    this.#pending = null;
-    if (!pending) return;
+  #showSome(stream: StreamName, text: string): void {
     const room = toolBounds.outputChars - this.#shownChars;
-    if (room <= 0) return;
-    const text = pending.text.slice(0, room);
-    this.#shownChars += text.length;
-    for (let from = 0; from < text.length; from += toolBounds.chunkChars) {
-      this.#show(pending.stream, text.slice(from, from + toolBounds.chunkChars));
+    const shown = text.slice(0, Math.max(0, room));
+    this.#shownChars += shown.length;
+    for (let from = 0; from < shown.length; from += toolBounds.chunkChars) {
+      this.#show(stream, shown.slice(from, from + toolBounds.chunkChars));
     }
-    if (this.#shownChars >= toolBounds.outputChars) this.#show(pending.stream, "\n[output cut]\n");
+    if (shown.length === text.length || this.#saidCut) return;
+    this.#saidCut = true;
+    this.#show(stream, "\n[output cut]\n");
   }
 }

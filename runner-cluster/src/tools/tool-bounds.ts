@@ -5,7 +5,6 @@ export const toolBounds = {
   /** Most that is kept of a command's output for the file that holds the whole. */
   spoolChars: 16 * 1024 * 1024,
   chunkChars: 2_000,
-  chunkJoinMs: 25,
   commandLabelChars: 200,
   readMaxBytes: 20 * 1024 * 1024,
   readDefaultLines: 2_000,

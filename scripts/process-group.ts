@@ -16,8 +16,11 @@ export interface GroupCommand {
   readonly logFile: string;
 }
 
-/** Kills a group when its own standard input ends, which is when the process that started it is gone. */
-const tetherScript = 'read -r _; kill -KILL -- "-$1"';
+/**
+ * Kills a group when its own standard input ends, which is when the process that started it is gone.
+ * `-s` because dash takes no negative number behind `-KILL --`.
+ */
+const tetherScript = 'read -r _; kill -s KILL -- "-$1"';
 
 /**
  * A process and its descendants, in a process group of their own: a terminal's Ctrl-C does not reach

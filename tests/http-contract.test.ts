@@ -27,17 +27,15 @@ function expectProblem(answer: Answer, status: number, code: string): void {
 
 const totalOf = (answer: Answer): number => v1.page(v1.RunSummary).parse(answer.body).meta.total;
 
-describe("a key", () => {
-  const withHeaders = (headers: Record<string, string>) =>
-    fetch(`${platform.url}/v1/projects`, { headers }).then(({ status }) => status);
+const withHeaders = (headers: Record<string, string>): Promise<number> =>
+  fetch(`${platform.url}/v1/projects`, { headers }).then(({ status }) => status);
 
+describe("a key", () => {
   it("is asked for everywhere but at the root, health and capabilities", async () => {
     for (const path of ["/", "/v1", "/health", "/v1/health", "/v1/capabilities", "/openapi.json"])
       expect((await fetch(platform.url + path)).status, path).toBe(200);
     for (const path of ["/v1/projects", "/v1/projects/p", "/v1/projects/p/runs"]) {
-      const response = await fetch(platform.url + path);
-      const body: unknown = await response.json();
-      expectProblem({ ...response, status: response.status, body }, 401, "unauthenticated");
+      expectProblem(await new Api(platform.url, "").request("GET", path), 401, "unauthenticated");
     }
   });
 
@@ -183,7 +181,7 @@ describe("runs of a project", () => {
     const created = await Promise.all(
       Array.from({ length: 6 }, (_, i) => api.createRun(project, { prompt: `run ${i}` })),
     );
-    expect(created.map(({ runIndex }) => runIndex).toSorted()).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(new Set(created.map(({ runIndex }) => runIndex))).toEqual(new Set([1, 2, 3, 4, 5, 6]));
     const answer = await api.request("GET", `/v1/projects/${project}/runs`);
     const runs = v1.page(v1.RunSummary).parse(answer.body).data;
     expect(runs.map(({ runIndex }) => runIndex)).toEqual([6, 5, 4, 3, 2, 1]);

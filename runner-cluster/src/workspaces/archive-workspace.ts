@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants, createWriteStream } from "node:fs";
-import { lstat, open, readdir, realpath, rm, stat } from "node:fs/promises";
+import { access, lstat, open, readdir, realpath, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ZipFile } from "yazl";
@@ -48,13 +48,15 @@ export async function archiveWorkspace(
 export const spoolFile = (layout: ProjectLayout, kind: string): string =>
   join(layout.spool, `${process.pid}-${randomBytes(8).toString("hex")}.${kind}`);
 
-/** Sorted by path, so that equal workspaces give equal zips. Hidden names and links out of the workspace are left out. */
+/** Sorted by path, so that equal workspaces give equal zips. Hidden names, links out of the workspace and what our own user may not read are left out. */
 async function collectEntries(root: string, limits: ZipLimits): Promise<readonly ArchiveEntry[]> {
   const found: ArchiveEntry[] = [];
   let bytes = 0;
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of await readdir(join(root, folder), { withFileTypes: true })) {
+    const place = join(root, folder);
+    if (!(await isReadable(place))) continue;
+    for (const entry of await readdir(place, { withFileTypes: true })) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
       if (isHiddenPath(path)) continue;
       if (entry.isDirectory()) folders.push(path);
@@ -81,16 +83,26 @@ function refuseTooLarge(files: number, bytes: number, limits: ZipLimits): void {
 async function entryFor(root: string, path: string): Promise<ArchiveEntry | null> {
   const place = join(root, path);
   const own = await lstat(place).catch(() => null);
-  if (own === null || !(own.isFile() || own.isSymbolicLink())) return null;
-  const file = own.isFile() ? place : await realpath(place).catch(() => null);
-  if (file === null || !isWithin(file, root) || isHiddenPath(file.slice(root.length + 1))) {
-    return null;
-  }
-  const target = own.isFile() ? own : await lstat(file);
-  if (!target.isFile()) return null;
-  const { size, mode, mtime } = target;
+  if (own?.isFile() !== true && own?.isSymbolicLink() !== true) return null;
+  const file = own.isFile() ? place : await shownTarget(root, place);
+  if (file === null || !(await isReadable(file))) return null;
+  const { size, mode, mtime } = own.isFile() ? own : await lstat(file);
   return { path, file, sizeBytes: size, mode, mtime };
 }
+
+/** The regular file to which a link leads, unless it is outside or hidden. */
+async function shownTarget(root: string, link: string): Promise<string | null> {
+  const file = await realpath(link).catch(() => null);
+  if (file === null || !isWithin(file, root)) return null;
+  if (isHiddenPath(file.slice(root.length + 1))) return null;
+  return (await lstat(file)).isFile() ? file : null;
+}
+
+const isReadable = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 
 async function writeZip(entries: readonly ArchiveEntry[], spool: string): Promise<void> {
   const zip = new ZipFile();
@@ -98,7 +110,7 @@ async function writeZip(entries: readonly ArchiveEntry[], spool: string): Promis
     zip.addReadStreamLazy(path, { mtime, mode: mode & 0o100777 }, (answer) => {
       openRegular(file).then(
         (stream) => answer(null, stream),
-        (error: unknown) => answer(error, process.stdin),
+        (error: unknown) => zip.emit("error", error),
       );
     });
   }

@@ -4,7 +4,7 @@ import { git, gitLine, GitFailed, GitMissing } from "./git.ts";
 import type { GitPlace } from "./git.ts";
 import type { GitIdentity } from "./host-config.ts";
 import type { ProjectLayout } from "./project-layout.ts";
-import { readProjectRepository, writeRef } from "./project-repository.ts";
+import { readProjectRepository, RefLocked, writeRef } from "./project-repository.ts";
 import type { ProjectRepository } from "./project-repository.ts";
 import type { SnapshotRepository } from "./snapshot-repository.ts";
 import type { Workspace } from "./workspace.ts";
@@ -36,7 +36,9 @@ export async function commitProject(request: CommitRequest): Promise<CommitOutco
     return await commitTo(repository, request);
   } catch (error) {
     if (error instanceof GitMissing) return { outcome: "skipped", reason: "git_missing" };
-    if (error instanceof GitFailed) return { outcome: "failed", error: error.message };
+    if (error instanceof GitFailed || error instanceof RefLocked) {
+      return { outcome: "failed", error: error.message };
+    }
     throw error;
   }
 }

@@ -3,9 +3,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { LeaseLost } from "../attempt/attempt.ts";
+import { AttemptFenced, LeaseLost } from "../attempt/attempt.ts";
 import type { Attempt } from "../attempt/attempt.ts";
-import { AttemptFenced } from "../attempt/attempt.ts";
 import { killMarked, signalGroup, startOf } from "./process-groups.ts";
 import type { ProjectLock } from "./project-lock.ts";
 import type { Watchdog } from "./watchdog.ts";
@@ -23,8 +22,8 @@ export interface PreparedCommand {
   /** Absolute. */
   readonly cwd: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** The value of the marker variable in `environment`. */
-  readonly marker: string;
+  /** What to look for when the command has ended; null where a pid namespace ends everything by itself. */
+  readonly marker: string | null;
 }
 
 const termToKillMs = { timeout: 5_000, abort: 1_000 } as const;
@@ -108,13 +107,13 @@ function openGate(context: CommandContext, child: ChildProcess, group: number): 
 /** Ends a process group: first asked, then killed. */
 class Stopping {
   readonly #group: number;
-  readonly #marker: string;
+  readonly #marker: string | null;
   #timer: NodeJS.Timeout | undefined;
   #finished = false;
   #lastSignal: NodeJS.Signals = "SIGTERM";
   reason: keyof typeof termToKillMs | undefined;
 
-  constructor(group: number, marker: string) {
+  constructor(group: number, marker: string | null) {
     this.#group = group;
     this.#marker = marker;
   }
@@ -133,14 +132,17 @@ class Stopping {
     if (this.#finished) return;
     this.#finished = true;
     clearTimeout(this.#timer);
-    signalGroup(this.#group, "SIGKILL");
-    killMarked(this.#marker);
+    this.#killAll();
   }
 
   #kill(): void {
     this.#lastSignal = "SIGKILL";
+    this.#killAll();
+  }
+
+  #killAll(): void {
     signalGroup(this.#group, "SIGKILL");
-    killMarked(this.#marker);
+    if (this.#marker !== null) killMarked(this.#marker);
   }
 
   /** A cage turns death by signal into an exit code, so for a command that was stopped the signal is what was sent. */

@@ -107,7 +107,7 @@ describe("the lock", () => {
     const stop = new AbortController();
     const waiting = acquireLock(request({ signal: stop.signal }));
     stop.abort();
-    await expect(waiting).rejects.toThrow();
+    await expect(waiting).rejects.toThrow("aborted");
     lock.release();
   });
 });
@@ -158,6 +158,7 @@ describe("a runner that is killed", () => {
         await new Promise((resolve) => setTimeout(resolve, 400));
         return size === before;
       });
+      expect(sizeOfTicks()).toBe(size);
     },
   );
 

@@ -1,5 +1,5 @@
-import { lstat, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 
 /**
  * The project's own repository, read and written as files. Commands may write anything into `.git` (filters,
@@ -88,6 +88,25 @@ export async function writeRef(gitDir: string, name: string, content: string): P
     if (!(await lstat(folder)).isDirectory()) throw new Error(`${folder} is not a directory`);
   }
   const file = join(gitDir, name);
-  await writeFile(`${file}.lock`, `${content}\n`, { flag: "wx" });
+  await writeLock(`${file}.lock`, content);
   await rename(`${file}.lock`, file);
+}
+
+/** Somebody's git is at work in the project right now. */
+export class RefLocked extends Error {
+  override readonly name = "RefLocked";
+}
+
+/** Git holds such a lock for milliseconds; an old one is left over from a process that was killed. */
+const staleLockMs = 10_000;
+
+async function writeLock(lock: string, content: string): Promise<void> {
+  const found = await lstat(lock).catch(() => null);
+  if (found !== null && Date.now() - found.mtimeMs > staleLockMs) await rm(lock, { force: true });
+  await writeFile(lock, `${content}\n`, { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+    throw new RefLocked(`${basename(lock)} exists: another git is at work in the project`, {
+      cause: error,
+    });
+  });
 }

@@ -66,7 +66,7 @@ async function restoreBase(request: RestoreRequest, missing: string[]): Promise<
     return false;
   }
   await snapshots.checkout(base.tree);
-  await restoreHistory(request, carried);
+  await restoreHistory(request, carried, missing);
   const nested = await snapshots.nestedRepositories(base.tree);
   for (const path of nested) missing.push(`${path} is a git repository of its own: not restored`);
   missing.push("ignored files and dependency folders, such as node_modules, were not restored");
@@ -84,10 +84,16 @@ async function fetchBundle(request: RestoreRequest): Promise<Carried | null> {
 }
 
 /** Branches move to where the bundle has them; where one stood before stays findable under a ref of ours. */
-async function restoreHistory(request: RestoreRequest, carried: Carried): Promise<void> {
+async function restoreHistory(
+  request: RestoreRequest,
+  carried: Carried,
+  missing: string[],
+): Promise<void> {
   const { layout, snapshots } = request;
   await makeRepository(layout.gitDir);
   const own = await readProjectRepository(layout.gitDir);
+  if (own === null)
+    missing.push("the project's git history was not restored: .git is not a plain one");
   if (own === null || carried.refs.size === 0) return;
   await snapshots.giveToProject([...carried.refs.values()]);
   for (const [name, id] of carried.refs) {

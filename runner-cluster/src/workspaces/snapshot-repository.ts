@@ -15,6 +15,9 @@ const stateRef = "refs/millrace/state";
 const replacedRef = "refs/millrace/replaced";
 const carriedRefs = "refs/project/";
 
+/** No line endings, no encodings, no keywords, no filters: every file is bytes. */
+const asBytes = "* -text -eol -ident -filter -working-tree-encoding\n";
+
 /** What a bundle holds besides the files: the project's own branches and tags. */
 export interface Carried {
   /** Names as in the project's repository, e.g. refs/heads/main. */
@@ -53,7 +56,7 @@ export class SnapshotRepository {
 
   /** The caller holds the project's lock: a lock file of git's that is still there belongs to nobody. */
   static async open(layout: ProjectLayout, marker: string): Promise<SnapshotRepository> {
-    await makeRepository(layout.snapshots, gitExcludePatterns());
+    await makeRepository(layout.snapshots, { exclude: gitExcludePatterns(), attributes: asBytes });
     await rm(join(layout.snapshots, "index.lock"), { force: true });
     return new SnapshotRepository(layout, marker);
   }

@@ -39,6 +39,7 @@ export class Watchdog {
   readonly #marker: string;
   readonly #guarded = new Set<number>();
   #child: ChildProcess | undefined;
+  #restarts = 0;
 
   constructor(marker: string) {
     this.#marker = marker;
@@ -48,6 +49,10 @@ export class Watchdog {
   async guard(group: number): Promise<void> {
     this.#guarded.add(group);
     if (this.#child) return send(this.#child, `guard ${group}\n`);
+    await this.#guardAll();
+  }
+
+  async #guardAll(): Promise<void> {
     this.#child = this.#start();
     await send(this.#child, [...this.#guarded].map((one) => `guard ${one}\n`).join(""));
   }
@@ -81,10 +86,17 @@ export class Watchdog {
     return child;
   }
 
+  /** Somebody killed it, or memory was short: commands that run get another one, but not for ever. */
   #forget(child: ChildProcess): void {
-    if (this.#child === child) this.#child = undefined;
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    this.#restarts += 1;
+    if (this.#guarded.size === 0 || this.#restarts > maxRestarts) return;
+    this.#guardAll().catch(() => undefined);
   }
 }
+
+const maxRestarts = 10;
 
 function send(child: ChildProcess, text: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -180,12 +180,8 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
 
   /** One alarm for deadlines and forgetting. An early one is left where it is: it finds nothing to do. */
   #armAlarm(): void {
-    const since = this.#store.firstSince();
-    const at = Math.min(
-      this.#store.firstDeadline() ?? Infinity,
-      since === null ? Infinity : since + forgetMs,
-    );
-    if (at === Infinity || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
+    const at = this.#store.nextDue(forgetMs);
+    if (at === null || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
     this.#alarmAt = at;
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }

@@ -1,167 +1,174 @@
-import { poolTables } from "@millrace/migrations";
-import { and, asc, count, eq, inArray, isNull, lt, lte, min, notInArray } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/durable-sqlite";
-import type { DrizzleSqliteDODatabase } from "drizzle-orm/durable-sqlite";
 import type { WaitingRun } from "./pool-rpc.ts";
 import type { RefusalReason, StandingOffer } from "./state.ts";
 
-const { holders, offers, refusals, waiting } = poolTables;
+type Row<T> = Record<keyof T & string, SqlStorageValue> & { [Column in keyof T]: T[Column] };
 
-const waitingRun = {
-  orgId: waiting.orgId,
-  projectId: waiting.projectId,
-  runId: waiting.runId,
-  attempt: waiting.attempt,
-};
+const waitingColumns = `waiting.org_id AS orgId, waiting.project_id AS projectId,
+  waiting.run_id AS runId, waiting.attempt AS attempt`;
+const offerColumns = "run_id AS runId, attempt, runner_id AS runnerId, deadline";
 
-/** The pool's SQL. Writes of one turn commit together. */
+/** The pool's SQL; the tables stand in migrations/src/pool.ts. Writes of one turn commit together. */
 export class PoolStore {
-  readonly #db: DrizzleSqliteDODatabase;
+  readonly #sql: SqlStorage;
 
   constructor(storage: DurableObjectStorage) {
-    this.#db = drizzle(storage);
+    this.#sql = storage.sql;
   }
 
   waiting(runId: string): WaitingRun | null {
-    return this.#db.select(waitingRun).from(waiting).where(eq(waiting.runId, runId)).get() ?? null;
+    const [run] = this.#sql.exec<Row<WaitingRun>>(
+      `SELECT ${waitingColumns} FROM waiting WHERE run_id = ?`,
+      runId,
+    );
+    return run ?? null;
   }
 
   insertWaiting(run: WaitingRun, since: number): void {
-    this.#db
-      .insert(waiting)
-      .values({ ...run, since })
-      .run();
+    this.#sql.exec(
+      "INSERT INTO waiting (org_id, project_id, run_id, attempt, since) VALUES (?, ?, ?, ?, ?)",
+      run.orgId,
+      run.projectId,
+      run.runId,
+      run.attempt,
+      since,
+    );
   }
 
   /** Runs that nobody has been asked to take, longest waiting first. */
   unoffered(): readonly WaitingRun[] {
-    return this.#db
-      .select(waitingRun)
-      .from(waiting)
-      .leftJoin(offers, eq(offers.runId, waiting.runId))
-      .where(isNull(offers.runId))
-      .orderBy(asc(waiting.place))
-      .all();
+    const runs = this.#sql.exec<Row<WaitingRun>>(
+      `SELECT ${waitingColumns} FROM waiting
+       WHERE run_id NOT IN (SELECT run_id FROM offers) ORDER BY place`,
+    );
+    return runs.toArray();
   }
 
   /** The run no longer waits, and nothing is remembered of who would not take it. */
   removeWaiting(runId: string): void {
-    this.#db.delete(waiting).where(eq(waiting.runId, runId)).run();
-    this.#db.delete(offers).where(eq(offers.runId, runId)).run();
-    this.#db.delete(refusals).where(eq(refusals.runId, runId)).run();
+    this.#sql.exec("DELETE FROM waiting WHERE run_id = ?", runId);
+    this.#sql.exec("DELETE FROM offers WHERE run_id = ?", runId);
+    this.#sql.exec("DELETE FROM refusals WHERE run_id = ?", runId);
   }
 
   offer(runId: string): StandingOffer | null {
-    return this.#db.select().from(offers).where(eq(offers.runId, runId)).get() ?? null;
+    const [offer] = this.#sql.exec<Row<StandingOffer>>(
+      `SELECT ${offerColumns} FROM offers WHERE run_id = ?`,
+      runId,
+    );
+    return offer ?? null;
   }
 
-  insertOffer(offer: StandingOffer): void {
-    this.#db.insert(offers).values(offer).run();
+  insertOffer({ runId, attempt, runnerId, deadline }: StandingOffer): void {
+    this.#sql.exec(
+      "INSERT INTO offers (run_id, attempt, runner_id, deadline) VALUES (?, ?, ?, ?)",
+      runId,
+      attempt,
+      runnerId,
+      deadline,
+    );
   }
 
   removeOffer(runId: string): void {
-    this.#db.delete(offers).where(eq(offers.runId, runId)).run();
+    this.#sql.exec("DELETE FROM offers WHERE run_id = ?", runId);
   }
 
   removeOffersOf(runnerId: string): void {
-    this.#db.delete(offers).where(eq(offers.runnerId, runnerId)).run();
+    this.#sql.exec("DELETE FROM offers WHERE runner_id = ?", runnerId);
   }
 
   /** Drops offers whose runner is not among these. */
   keepOffersOf(runnerIds: readonly string[]): void {
-    this.#db
-      .delete(offers)
-      .where(notInArray(offers.runnerId, [...runnerIds]))
-      .run();
+    this.#sql.exec(
+      "DELETE FROM offers WHERE runner_id NOT IN (SELECT value FROM json_each(?))",
+      JSON.stringify(runnerIds),
+    );
   }
 
   offersPastDeadline(now: number): readonly StandingOffer[] {
-    return this.#db.select().from(offers).where(lte(offers.deadline, now)).all();
+    const offers = this.#sql.exec<Row<StandingOffer>>(
+      `SELECT ${offerColumns} FROM offers WHERE deadline <= ?`,
+      now,
+    );
+    return offers.toArray();
   }
 
   /** How many offers stand, by runner. */
   offerCounts(): ReadonlyMap<string, number> {
-    const rows = this.#db
-      .select({ runnerId: offers.runnerId, offers: count() })
-      .from(offers)
-      .groupBy(offers.runnerId)
-      .all();
-    return new Map(rows.map((row) => [row.runnerId, row.offers]));
+    const counts = this.#sql.exec<{ runnerId: string; n: number }>(
+      "SELECT runner_id AS runnerId, count(*) AS n FROM offers GROUP BY runner_id",
+    );
+    return new Map(counts.toArray().map(({ runnerId, n }) => [runnerId, n]));
   }
 
   refusedBy(runId: string): ReadonlySet<string> {
-    const rows = this.#db
-      .select({ runnerId: refusals.runnerId })
-      .from(refusals)
-      .where(eq(refusals.runId, runId))
-      .all();
-    return new Set(rows.map((row) => row.runnerId));
+    const refusals = this.#sql.exec<{ runnerId: string }>(
+      "SELECT runner_id AS runnerId FROM refusals WHERE run_id = ?",
+      runId,
+    );
+    return new Set(refusals.toArray().map(({ runnerId }) => runnerId));
   }
 
   insertRefusal(runId: string, runnerId: string, reason: RefusalReason): void {
-    this.#db
-      .insert(refusals)
-      .values({ runId, runnerId, reason })
-      .onConflictDoUpdate({ target: [refusals.runId, refusals.runnerId], set: { reason } })
-      .run();
+    this.#sql.exec(
+      `INSERT INTO refusals (run_id, runner_id, reason) VALUES (?, ?, ?)
+       ON CONFLICT (run_id, runner_id) DO UPDATE SET reason = excluded.reason`,
+      runId,
+      runnerId,
+      reason,
+    );
   }
 
   /** The run is asked for again: whoever let an offer of it pass gets another chance. */
   forgiveSilence(runId: string): void {
-    const silent = and(eq(refusals.runId, runId), eq(refusals.reason, "silent"));
-    this.#db.delete(refusals).where(silent).run();
+    this.#sql.exec("DELETE FROM refusals WHERE run_id = ? AND reason = 'silent'", runId);
   }
 
   /** The runner has spoken: what it could not take before, it may be able to take now. */
   forgiveRunner(runnerId: string): void {
-    const passing = inArray(refusals.reason, ["full", "draining", "silent"]);
-    this.#db
-      .delete(refusals)
-      .where(and(eq(refusals.runnerId, runnerId), passing))
-      .run();
+    this.#sql.exec(
+      `DELETE FROM refusals WHERE runner_id = ? AND reason IN ('full', 'draining', 'silent')`,
+      runnerId,
+    );
   }
 
   holder(projectId: string): string | null {
-    const row = this.#db.select().from(holders).where(eq(holders.projectId, projectId)).get();
+    const [row] = this.#sql.exec<{ runnerId: string }>(
+      "SELECT runner_id AS runnerId FROM holders WHERE project_id = ?",
+      projectId,
+    );
     return row?.runnerId ?? null;
   }
 
   saveHolder(projectId: string, runnerId: string, takenAt: number): void {
-    this.#db
-      .insert(holders)
-      .values({ projectId, runnerId, takenAt })
-      .onConflictDoUpdate({ target: holders.projectId, set: { runnerId, takenAt } })
-      .run();
+    this.#sql.exec(
+      `INSERT INTO holders (project_id, runner_id, taken_at) VALUES (?, ?, ?)
+       ON CONFLICT (project_id) DO UPDATE
+       SET runner_id = excluded.runner_id, taken_at = excluded.taken_at`,
+      projectId,
+      runnerId,
+      takenAt,
+    );
   }
 
   /** Forgets holders from before this time, and answers the runs that have waited since before it. */
   prune(before: number): readonly string[] {
-    this.#db.delete(holders).where(lt(holders.takenAt, before)).run();
-    const rows = this.#db
-      .select({ runId: waiting.runId })
-      .from(waiting)
-      .where(lte(waiting.since, before))
-      .all();
-    return rows.map((row) => row.runId);
+    this.#sql.exec("DELETE FROM holders WHERE taken_at < ?", before);
+    const runs = this.#sql.exec<{ runId: string }>(
+      "SELECT run_id AS runId FROM waiting WHERE since <= ?",
+      before,
+    );
+    return runs.toArray().map(({ runId }) => runId);
   }
 
-  /** When the first standing offer passes its deadline. */
-  firstDeadline(): number | null {
-    return (
-      this.#db
-        .select({ at: min(offers.deadline) })
-        .from(offers)
-        .get()?.at ?? null
-    );
-  }
-
-  /** Since when the longest waiting run waits. */
-  firstSince(): number | null {
-    return (
-      this.#db
-        .select({ at: min(waiting.since) })
-        .from(waiting)
-        .get()?.at ?? null
-    );
+  /** When the next offer passes its deadline, or a run has waited for `patienceMs`. */
+  nextDue(patienceMs: number): number | null {
+    const { at } = this.#sql
+      .exec<{ at: number | null }>(
+        `SELECT min(at) AS at FROM (SELECT min(deadline) AS at FROM offers
+         UNION ALL SELECT min(since) + ? FROM waiting)`,
+        patienceMs,
+      )
+      .one();
+    return at;
   }
 }

@@ -1,49 +1,64 @@
-import { threadTables } from "@millrace/migrations";
-import { and, eq, lte, min } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/durable-sqlite";
-import type { DrizzleSqliteDODatabase } from "drizzle-orm/durable-sqlite";
 import { decideRetry } from "./decide-retry.ts";
 import type { DueItem, DueKind } from "./state.ts";
 
-const { due } = threadTables;
+type DueRow = {
+  readonly kind: DueKind;
+  readonly subject: string;
+  readonly at: number;
+  readonly tries: number;
+};
 
 /** What the thread owes, and when. The thread's one alarm stands at the earliest. */
 export class DueList {
   readonly #storage: DurableObjectStorage;
-  readonly #db: DrizzleSqliteDODatabase;
+  readonly #sql: SqlStorage;
   /** Where the alarm is known to stand; null after a restart, when it is set anew. */
   #alarmAt: number | null = null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    this.#db = drizzle(storage);
+    this.#sql = storage.sql;
   }
 
   /** A wish for something that is owed already takes the new time and a fresh count. */
   add(kind: DueKind, subject: string, at: number): void {
-    this.#db
-      .insert(due)
-      .values({ kind, subject, at })
-      .onConflictDoUpdate({ target: [due.kind, due.subject], set: { at, tries: 0 } })
-      .run();
+    this.#sql.exec(
+      `INSERT INTO due (kind, subject, at, tries) VALUES (?, ?, ?, 0)
+       ON CONFLICT (kind, subject) DO UPDATE SET at = excluded.at, tries = 0`,
+      kind,
+      subject,
+      at,
+    );
   }
 
   /** Done, and confirmed. */
   settle(kind: DueKind, subject: string): void {
-    this.#db.delete(due).where(only(kind, subject)).run();
+    this.#sql.exec("DELETE FROM due WHERE kind = ? AND subject = ?", kind, subject);
   }
 
-  owes(kind: DueKind, subject: string): boolean {
-    return this.#db.select().from(due).where(only(kind, subject)).get() !== undefined;
+  /** Whether the run has still to be told of its spec or its release. */
+  owesStart(runId: string): boolean {
+    const rows = this.#sql.exec(
+      "SELECT 1 FROM due WHERE kind IN ('init', 'release') AND subject = ?",
+      runId,
+    );
+    return rows.toArray().length > 0;
   }
 
   /** What is due now. Each is put off to its next try first, so that dying in this one loses nothing. */
   take(now: number): readonly DueItem[] {
     return this.#storage.transactionSync(() => {
-      const items = this.#db.select().from(due).where(lte(due.at, now)).all();
+      const items = this.#sql
+        .exec<DueRow>("SELECT kind, subject, at, tries FROM due WHERE at <= ?", now)
+        .toArray();
       for (const { kind, subject, tries } of items) {
-        const next = { at: decideRetry(tries, now), tries: tries + 1 };
-        this.#db.update(due).set(next).where(only(kind, subject)).run();
+        this.#sql.exec(
+          "UPDATE due SET at = ?, tries = ? WHERE kind = ? AND subject = ?",
+          decideRetry(tries, now),
+          tries + 1,
+          kind,
+          subject,
+        );
       }
       return items;
     });
@@ -51,11 +66,7 @@ export class DueList {
 
   /** Call in the same turn as `add`, so that row and alarm commit together. An early alarm is left: it finds nothing. */
   async arm(): Promise<void> {
-    const at =
-      this.#db
-        .select({ at: min(due.at) })
-        .from(due)
-        .get()?.at ?? null;
+    const { at } = this.#sql.exec<{ at: number | null }>("SELECT min(at) AS at FROM due").one();
     if (at === null || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
     this.#alarmAt = at;
     await this.#storage.setAlarm(at);
@@ -65,8 +76,4 @@ export class DueList {
   alarmFired(): void {
     this.#alarmAt = null;
   }
-}
-
-function only(kind: DueKind, subject: string) {
-  return and(eq(due.kind, kind), eq(due.subject, subject));
 }

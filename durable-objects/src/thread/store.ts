@@ -1,8 +1,4 @@
 import { RunSpec, WorkspaceState } from "@millrace/contracts";
-import { threadTables } from "@millrace/migrations";
-import { and, asc, count, desc, eq, gte, isNotNull, lt, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/durable-sqlite";
-import type { DrizzleSqliteDODatabase } from "drizzle-orm/durable-sqlite";
 import type { Turn } from "./decide-conversation.ts";
 import type { OpenRun } from "./decide-next.ts";
 import { decidePage } from "./decide-page.ts";
@@ -11,16 +7,7 @@ import { StoredView } from "./state.ts";
 import type { StoredRun } from "./state.ts";
 import type { Page, ThreadMessage, ThreadProject } from "./thread-rpc.ts";
 
-const { messages, runs, thread } = threadTables;
-
-/** Only one thread lives in an object. */
-const theThread = 1;
 const turnsPerQuery = 20;
-
-export interface ThreadRow extends ThreadProject {
-  readonly orgId: string;
-  readonly registeredAt: number | null;
-}
 
 export interface NewThread {
   readonly orgId: string;
@@ -29,25 +16,45 @@ export interface NewThread {
   readonly now: number;
 }
 
+export interface ThreadRow extends ThreadProject {
+  readonly orgId: string;
+  readonly registeredAt: number | null;
+}
+
 export interface SavedReport extends ReportDecision {
   readonly over: boolean;
   readonly now: number;
 }
 
-export interface NewStoredRun {
-  readonly spec: RunSpec;
-  readonly view: StoredView;
-  readonly fingerprint: string;
-}
+type Row<Columns extends string, Value extends SqlStorageValue = SqlStorageValue> = Record<
+  Columns,
+  Value
+>;
 
-/** The thread's SQL. Several writes that belong together go through `transaction`. */
+const runColumns = `run_id AS runId, run_index AS runIndex, parent_run_id AS parentRunId, writable,
+  fingerprint, spec_json AS spec, view_json AS view, over, released_at AS releasedAt,
+  heard_at AS heardAt, workspace_json AS workspace`;
+
+type RunRow = Row<"runId" | "fingerprint" | "spec" | "view", string> &
+  Row<"parentRunId" | "workspace", string | null> &
+  Row<"runIndex" | "writable" | "over" | "heardAt", number> &
+  Row<"releasedAt", number | null>;
+
+type MessageRow = Row<"id" | "createdAt", number> &
+  Row<"runId" | "content", string> &
+  Row<"role", "user" | "assistant"> &
+  Row<"input", string | null>;
+
+type TurnRow = Row<"prompt", string> & Row<"answer", string | null>;
+
+/** The thread's SQL; the tables stand in migrations/src/thread.ts. Writes that belong together go through `transaction`. */
 export class ThreadStore {
   readonly #storage: DurableObjectStorage;
-  readonly #db: DrizzleSqliteDODatabase;
+  readonly #sql: SqlStorage;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
-    this.#db = drizzle(storage);
+    this.#sql = storage.sql;
   }
 
   transaction<T>(work: () => T): T {
@@ -56,199 +63,211 @@ export class ThreadStore {
 
   /** Whether this object has ever been given its tables. */
   exists(): boolean {
-    const tables = this.#storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'thread'");
+    const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'thread'");
     return tables.toArray().length > 0;
   }
 
   thread(): ThreadRow | null {
-    const row = this.#db.select().from(thread).where(eq(thread.id, theThread)).get();
-    if (!row) return null;
-    const { projectId, ...rest } = row;
-    return { ...rest, id: projectId };
+    const [row] = this.#sql.exec<
+      Row<"id" | "orgId" | "name", string> &
+        Row<"createdAt" | "updatedAt", number> &
+        Row<"latestRunId", string | null> &
+        Row<"registeredAt", number | null>
+    >(
+      `SELECT project_id AS id, org_id AS orgId, name, latest_run_id AS latestRunId,
+        created_at AS createdAt, updated_at AS updatedAt, registered_at AS registeredAt FROM thread`,
+    );
+    return row ?? null;
   }
 
-  insertThread({ now, ...row }: NewThread): void {
-    const values = { id: theThread, ...row, createdAt: now, updatedAt: now };
-    this.#db.insert(thread).values(values).run();
+  insertThread({ orgId, projectId, name, now }: NewThread): void {
+    this.#sql.exec(
+      `INSERT INTO thread (id, org_id, project_id, name, created_at, updated_at)
+       VALUES (1, ?, ?, ?, ?, ?)`,
+      orgId,
+      projectId,
+      name,
+      now,
+      now,
+    );
   }
 
   /** Something that the registry shows has changed. */
-  touchThread(now: number, latestRunId?: string): void {
-    this.#db
-      .update(thread)
-      .set({
-        updatedAt: sql`max(${now}, ${thread.updatedAt} + 1)`,
-        ...(latestRunId === undefined ? {} : { latestRunId }),
-      })
-      .run();
+  touchThread(now: number, latestRunId: string | null = null): void {
+    this.#sql.exec(
+      `UPDATE thread SET updated_at = max(?, updated_at + 1),
+         latest_run_id = coalesce(?, latest_run_id)`,
+      now,
+      latestRunId,
+    );
   }
 
   /** The registry holds the thread as it was at `updatedAt`. */
   markRegistered(updatedAt: number): void {
-    this.#db.update(thread).set({ registeredAt: updatedAt }).run();
+    this.#sql.exec("UPDATE thread SET registered_at = ?", updatedAt);
   }
 
   runByKey(idempotencyKey: string): StoredRun | null {
-    const row = this.#db.select().from(runs).where(eq(runs.idempotencyKey, idempotencyKey)).get();
+    const [row] = this.#sql.exec<RunRow>(
+      `SELECT ${runColumns} FROM runs WHERE idempotency_key = ?`,
+      idempotencyKey,
+    );
     return row ? parseRun(row) : null;
   }
 
   run(runId: string): StoredRun | null {
-    const row = this.#db.select().from(runs).where(eq(runs.runId, runId)).get();
+    const [row] = this.#sql.exec<RunRow>(`SELECT ${runColumns} FROM runs WHERE run_id = ?`, runId);
     return row ? parseRun(row) : null;
   }
 
   latest(): { readonly runId: string; readonly runIndex: number } | null {
-    const fields = { runId: runs.runId, runIndex: runs.runIndex };
-    return this.#db.select(fields).from(runs).orderBy(desc(runs.runIndex)).limit(1).get() ?? null;
+    const [row] = this.#sql.exec<Row<"runId", string> & Row<"runIndex", number>>(
+      "SELECT run_id AS runId, run_index AS runIndex FROM runs ORDER BY run_index DESC LIMIT 1",
+    );
+    return row ?? null;
   }
 
   /** The first two runs that are not over, in order. */
   open(): readonly OpenRun[] {
-    return this.#db
-      .select({ runId: runs.runId, releasedAt: runs.releasedAt, heardAt: runs.heardAt })
-      .from(runs)
-      .where(sql`${runs.over} = 0`) // a literal, or SQLite does not use the partial index
-      .orderBy(asc(runs.runIndex))
-      .limit(2)
-      .all();
+    return this.#all<
+      Row<"runId", string> & Row<"releasedAt", number | null> & Row<"heardAt", number>
+    >(
+      `SELECT run_id AS runId, released_at AS releasedAt, heard_at AS heardAt FROM runs
+       WHERE over = 0 ORDER BY run_index LIMIT 2`,
+    );
   }
 
   /** The run and its prompt as the user's message; it is the writable one from here on. */
-  insertRun({ spec, view, fingerprint }: NewStoredRun): void {
-    const { runId, runIndex, createdAt } = spec;
-    const inputJson = spec.input === null ? null : JSON.stringify(spec.input);
-    this.#db
-      .update(runs)
-      .set({ writable: false })
-      .where(sql`${runs.writable} = 1`)
-      .run();
-    this.#db
-      .insert(runs)
-      .values({
-        runIndex,
-        runId,
-        parentRunId: spec.parentRunId,
-        writable: true,
-        idempotencyKey: spec.idempotencyKey,
-        fingerprint,
-        specJson: JSON.stringify(spec),
-        viewJson: JSON.stringify(view),
-        over: false,
-        heardAt: createdAt,
-      })
-      .run();
-    this.#db
-      .insert(messages)
-      .values({ runId, runIndex, role: "user", content: spec.prompt, inputJson, createdAt })
-      .run();
+  insertRun(run: StoredRun): void {
+    const { spec, view, runId, runIndex, heardAt } = run;
+    if (runIndex > 1) this.#sql.exec("UPDATE runs SET writable = 0 WHERE writable = 1");
+    this.#sql.exec(
+      `INSERT INTO runs (run_index, run_id, parent_run_id, writable, idempotency_key, fingerprint,
+         spec_json, view_json, over, heard_at) VALUES (?, ?, ?, 1, ?, ?, ?, ?, 0, ?)`,
+      runIndex,
+      runId,
+      run.parentRunId,
+      spec.idempotencyKey,
+      run.fingerprint,
+      JSON.stringify(spec),
+      JSON.stringify(view),
+      heardAt,
+    );
+    const input = spec.input === null ? null : JSON.stringify(spec.input);
+    this.#sql.exec(
+      `INSERT INTO messages (run_id, run_index, role, content, input_json, created_at)
+       VALUES (?, ?, 'user', ?, ?, ?)`,
+      runId,
+      runIndex,
+      spec.prompt,
+      input,
+      spec.createdAt,
+    );
   }
 
   markReleased(runId: string, now: number): void {
-    this.#db.update(runs).set({ releasedAt: now, heardAt: now }).where(eq(runs.runId, runId)).run();
+    this.#sql.exec(
+      "UPDATE runs SET released_at = ?, heard_at = ? WHERE run_id = ?",
+      now,
+      now,
+      runId,
+    );
   }
 
   /** Saves what a report changed. */
-  saveReport(run: StoredRun, report: SavedReport): void {
-    const { over, now } = report;
-    const workspaceJson = report.workspace === null ? null : JSON.stringify(report.workspace);
-    this.#db
-      .update(runs)
-      .set({ viewJson: JSON.stringify(report.view), over, heardAt: now, workspaceJson })
-      .where(eq(runs.runId, run.runId))
-      .run();
-    if (report.answer === null) return;
-    const { runId, runIndex } = run;
-    const createdAt = report.view.completedAt ?? now;
-    this.#db
-      .insert(messages)
-      .values({ runId, runIndex, role: "assistant", content: report.answer, createdAt })
-      .onConflictDoNothing()
-      .run();
+  saveReport({ runId, runIndex }: StoredRun, report: SavedReport): void {
+    const { view, workspace, answer, over, now } = report;
+    this.#sql.exec(
+      `UPDATE runs SET view_json = ?, over = ?, heard_at = ?, workspace_json = ? WHERE run_id = ?`,
+      JSON.stringify(view),
+      over ? 1 : 0,
+      now,
+      workspace && JSON.stringify(workspace),
+      runId,
+    );
+    if (answer === null) return;
+    this.#sql.exec(
+      `INSERT INTO messages (run_id, run_index, role, content, created_at)
+       VALUES (?, ?, 'assistant', ?, ?) ON CONFLICT DO NOTHING`,
+      runId,
+      runIndex,
+      answer,
+      view.completedAt ?? now,
+    );
   }
 
   /** Newest first. The page ends early where it would weigh too much. */
   runs(limit: number, offset: number): Page<StoredRun> {
-    const sizes = this.#db
-      .select({ chars: sql<number>`length(${runs.specJson}) + length(${runs.viewJson})` })
-      .from(runs)
-      .orderBy(desc(runs.runIndex))
-      .limit(limit)
-      .offset(offset)
-      .all();
-    const rows = this.#db
-      .select()
-      .from(runs)
-      .orderBy(desc(runs.runIndex))
-      .limit(decidePage(sizes.map((size) => size.chars)))
-      .offset(offset)
-      .all();
-    const counted = this.#db.select({ total: count() }).from(runs).get();
-    return { items: rows.map(parseRun), total: counted?.total ?? 0 };
+    const sizes = this.#all<Row<"chars", number>>(
+      `SELECT length(spec_json) + length(view_json) AS chars FROM runs
+       ORDER BY run_index DESC LIMIT ? OFFSET ?`,
+      limit,
+      offset,
+    );
+    const rows = this.#all<RunRow>(
+      `SELECT ${runColumns} FROM runs ORDER BY run_index DESC LIMIT ? OFFSET ?`,
+      decidePage(sizes.map((size) => size.chars)),
+      offset,
+    );
+    return { items: rows.map(parseRun), total: this.latest()?.runIndex ?? 0 };
   }
 
   /** Oldest first. A run has at most its prompt and its answer. */
-  messages(run: StoredRun, limit: number, offset: number): Page<ThreadMessage> {
-    const rows = this.#db
-      .select()
-      .from(messages)
-      .where(eq(messages.runIndex, run.runIndex))
-      .orderBy(asc(messages.id))
-      .all();
-    return { items: rows.slice(offset, offset + limit).map(parseMessage), total: rows.length };
+  messages(runId: string, limit: number, offset: number): Page<ThreadMessage> {
+    const rows = this.#all<MessageRow>(
+      `SELECT id, run_id AS runId, role, content, input_json AS input, created_at AS createdAt
+       FROM messages WHERE run_index = (SELECT run_index FROM runs WHERE run_id = ?) ORDER BY id`,
+      runId,
+    );
+    const items = rows.slice(offset, offset + limit).map(parseMessage);
+    return { items, total: rows.length };
   }
 
-  /** The turns before this run, newest first; read as far as they are taken. */
+  /** The turns before this run, newest first; read only as far as they are taken. */
   *turnsBefore(runIndex: number): Generator<Turn> {
     let before = runIndex;
     while (before > 1) {
       const from = Math.max(before - turnsPerQuery, 1);
-      const rows = this.#db
-        .select({ index: messages.runIndex, role: messages.role, content: messages.content })
-        .from(messages)
-        .where(and(gte(messages.runIndex, from), lt(messages.runIndex, before)))
-        .all();
-      yield* toTurns(rows, from, before);
+      yield* this.#all<TurnRow>(
+        `SELECT asked.content AS prompt, answered.content AS answer FROM messages AS asked
+         LEFT JOIN messages AS answered
+           ON answered.run_index = asked.run_index AND answered.role = 'assistant'
+         WHERE asked.run_index >= ? AND asked.run_index < ? AND asked.role = 'user'
+         ORDER BY asked.run_index DESC`,
+        from,
+        before,
+      );
       before = from;
     }
   }
 
   /** The files as the newest run before this one that stored any has left them. */
   workspaceBefore(runIndex: number): WorkspaceState | null {
-    const row = this.#db
-      .select({ json: runs.workspaceJson })
-      .from(runs)
-      .where(and(lt(runs.runIndex, runIndex), isNotNull(runs.workspaceJson)))
-      .orderBy(desc(runs.runIndex))
-      .limit(1)
-      .get();
-    return row?.json ? WorkspaceState.parse(JSON.parse(row.json)) : null;
+    if (runIndex === 1) return null;
+    const [row] = this.#sql.exec<Row<"workspace", string>>(
+      `SELECT workspace_json AS workspace FROM runs
+       WHERE run_index < ? AND workspace_json IS NOT NULL ORDER BY run_index DESC LIMIT 1`,
+      runIndex,
+    );
+    return row ? WorkspaceState.parse(JSON.parse(row.workspace)) : null;
+  }
+
+  #all<T extends Row<string>>(query: string, ...values: SqlStorageValue[]): T[] {
+    return this.#sql.exec<T>(query, ...values).toArray();
   }
 }
 
-function* toTurns(
-  rows: readonly { readonly index: number; readonly role: string; readonly content: string }[],
-  from: number,
-  before: number,
-): Generator<Turn> {
-  const said = new Map(rows.map((row) => [`${row.index} ${row.role}`, row.content]));
-  for (let index = before - 1; index >= from; index -= 1) {
-    const prompt = said.get(`${index} user`);
-    if (prompt !== undefined) yield { prompt, answer: said.get(`${index} assistant`) ?? null };
-  }
-}
-
-function parseRun(row: typeof runs.$inferSelect): StoredRun {
-  const { specJson, viewJson, workspaceJson, ...rest } = row;
+function parseRun({ spec, view, workspace, writable, over, ...row }: RunRow): StoredRun {
   return {
-    ...rest,
-    spec: RunSpec.parse(JSON.parse(specJson)),
-    view: StoredView.parse(JSON.parse(viewJson)),
-    workspace: workspaceJson === null ? null : WorkspaceState.parse(JSON.parse(workspaceJson)),
+    ...row,
+    writable: writable === 1,
+    over: over === 1,
+    spec: RunSpec.parse(JSON.parse(spec)),
+    view: StoredView.parse(JSON.parse(view)),
+    workspace: workspace === null ? null : WorkspaceState.parse(JSON.parse(workspace)),
   };
 }
 
-function parseMessage(row: typeof messages.$inferSelect): ThreadMessage {
-  const { inputJson, runIndex: _, ...message } = row;
-  return { ...message, input: inputJson === null ? null : JSON.parse(inputJson) };
+function parseMessage({ input, ...message }: MessageRow): ThreadMessage {
+  return { ...message, input: input === null ? null : JSON.parse(input) };
 }

@@ -83,17 +83,18 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     const outcome = this.#store.transaction(() => this.#create(thread, run));
     this.#armAlarm();
     if (!outcome) return { ok: false, code: "idempotency_mismatch" };
-    if (this.#owesStart(outcome.run)) await this.#startNow(outcome.run);
+    if (outcome.created || this.#due.owesStart(outcome.run.runId))
+      await this.#startNow(outcome.run);
     return { ok: true, run: toThreadRun(outcome.run), created: outcome.created };
   }
 
   async run(runId: string): Promise<ThreadRun | null> {
-    const run = this.#thread() && this.#store.run(runId);
+    const run = this.#opened ? this.#store.run(runId) : null;
     return run ? toThreadRun(run) : null;
   }
 
   async runs(limit: number, offset: number): Promise<Page<ThreadRun> | null> {
-    if (!this.#thread()) return null;
+    if (!this.#opened) return null;
     const { items, total } = this.#store.runs(limit, offset);
     return { items: items.map(toThreadRun), total };
   }
@@ -103,12 +104,12 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     limit: number,
     offset: number,
   ): Promise<Page<ThreadMessage> | null> {
-    const run = this.#thread() && this.#store.run(runId);
-    return run ? this.#store.messages(run, limit, offset) : null;
+    const page = this.#opened ? this.#store.messages(runId, limit, offset) : null;
+    return page?.total ? page : null; // a run of this thread has its prompt at least
   }
 
   async report(report: RunReport): Promise<void> {
-    if (!this.#thread()) return;
+    if (!this.#opened) return;
     const now = Date.now();
     const { released, ended } = this.#store.transaction(() => this.#takeReport(report, now));
     this.#armAlarm();
@@ -118,7 +119,7 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
 
   override async alarm(): Promise<void> {
     this.#due.alarmFired();
-    if (!this.#thread()) return;
+    if (!this.#opened) return;
     const items = this.#due.take(Date.now());
     // Armed before the work: a try that hangs or dies is followed by the next.
     this.#armAlarm();
@@ -139,23 +140,15 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
       case "known":
         return sameKey && { run: sameKey, created: false };
       case "create": {
-        const { now, runId, fingerprint } = request;
-        const { runIndex, parentRunId } = decision;
-        const spec = RunSpec.parse({
-          ...request,
-          orgId: thread.orgId,
-          projectId: thread.id,
-          runIndex,
-          parentRunId,
-          maxAttempts: MaxAttempts.parse(this.env.MAX_ATTEMPTS),
-          createdAt: now,
-        });
-        this.#store.insertRun({ spec, view: viewOfNewRun(now), fingerprint });
+        const { now, runId } = request;
+        const run = makeRun(thread, request, decision, MaxAttempts.parse(this.env.MAX_ATTEMPTS));
+        this.#store.insertRun(run);
         this.#store.touchThread(now, runId);
-        this.#due.add("init", runId, now + firstRetryMs);
         this.#due.add("register", "", now + firstRetryMs);
-        this.#moveOn(now);
-        return { run: this.#existingRun(runId), created: true };
+        const released = this.#moveOn(now);
+        if (released === runId) return { run: { ...run, releasedAt: now }, created: true };
+        this.#due.add("init", runId, now + firstRetryMs);
+        return { run, created: true };
       }
     }
   }
@@ -176,11 +169,15 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
       this.#store.touchThread(now);
       this.#due.add("register", "", now + firstRetryMs);
     }
-    return { released: this.#moveOn(now), ended: decision.ended };
+    const released = this.#moveOn(now);
+    return {
+      released: released === null ? null : this.#store.run(released),
+      ended: decision.ended,
+    };
   }
 
   /** In a transaction: releases the run whose turn it is, or keeps an eye on the one that others wait for. */
-  #moveOn(now: number): StoredRun | null {
+  #moveOn(now: number): string | null {
     const next = decideNext(this.#store.open());
     switch (next.kind) {
       case "idle":
@@ -190,9 +187,8 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
         return null;
       case "release":
         this.#store.markReleased(next.runId, now);
-        this.#due.settle("init", next.runId);
         this.#due.add("release", next.runId, now + firstRetryMs);
-        return this.#store.run(next.runId);
+        return next.runId;
     }
   }
 
@@ -212,10 +208,6 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     const view = await this.#effects.ask(run);
     if (view) return this.report({ view, workspace: null });
     await this.#effects.start(run).confirmed;
-  }
-
-  #owesStart(run: StoredRun): boolean {
-    return this.#due.owes("init", run.runId) || this.#due.owes("release", run.runId);
   }
 
   /** Answers when readers find the run. The rest follows by itself, and by alarm if it fails. */
@@ -251,12 +243,6 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     if (!thread) throw new Error("a thread that was opened is gone");
     return thread;
   }
-
-  #existingRun(runId: string): StoredRun {
-    const run = this.#store.run(runId);
-    if (!run) throw new Error("a run that was inserted is gone");
-    return run;
-  }
 }
 
 function toProject(thread: ThreadRow): ThreadProject {
@@ -267,4 +253,35 @@ function toProject(thread: ThreadRow): ThreadProject {
 function toThreadRun(run: StoredRun): ThreadRun {
   const { runId, runIndex, parentRunId, writable, spec, view } = run;
   return { runId, runIndex, parentRunId, writable, view: { ...view, spec } };
+}
+
+function makeRun(
+  thread: ThreadRow,
+  request: NewRun,
+  place: { readonly runIndex: number; readonly parentRunId: string | null },
+  maxAttempts: number,
+): StoredRun {
+  const { runIndex, parentRunId } = place;
+  const spec = RunSpec.parse({
+    ...request,
+    orgId: thread.orgId,
+    projectId: thread.id,
+    runIndex,
+    parentRunId,
+    maxAttempts,
+    createdAt: request.now,
+  });
+  return {
+    runId: spec.runId,
+    runIndex,
+    parentRunId,
+    writable: true,
+    fingerprint: request.fingerprint,
+    spec,
+    view: viewOfNewRun(request.now),
+    over: false,
+    releasedAt: null,
+    heardAt: request.now,
+    workspace: null,
+  };
 }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -131,7 +131,11 @@ describe("a runner that is killed", () => {
       await runIn(workspace, ${JSON.stringify(command)});
     `;
     const args = ["--input-type=module", "-e", program];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, args, {
+      // It is killed and cannot tidy up: what it makes goes where this test removes it.
+      env: { ...process.env, TMPDIR: host.folder },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await once(child.stdout, "data");
     return child.pid ?? 0;
   };
@@ -187,7 +191,6 @@ describe("a runner that is killed", () => {
 });
 
 async function watchdogsOf(parent: number): Promise<readonly number[]> {
-  const { readFileSync } = await import("node:fs");
   const found: number[] = [];
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;

@@ -105,7 +105,7 @@ export const ArchiveRecord = z.object({
 });
 export type ArchiveRecord = z.infer<typeof ArchiveRecord>;
 
-/** A run as the run object sees it now; `version` is the log's tail, so a later view always has a larger one. */
+/** A run as the run object sees it now. `version` grows with every change: a later view has a larger one. */
 export const RunView = z.object({
   spec: RunSpec,
   version: z.int(),

@@ -54,7 +54,7 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
     if (committed.rows.length > 0) readers.publish(committed.rows);
     if (committed.before.state === committed.after.state) return;
     announceStage(committed);
-    ctx.waitUntil(settle(committed));
+    if (committed.after.state.stage.kind === "over") ctx.waitUntil(settle());
   }
 
   function announceStage({ before, after }: Committed): void {
@@ -65,9 +65,9 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
     if (before.state.stage.kind === "dispatched") ctx.waitUntil(outbox.withdraw());
   }
 
-  async function settle({ after }: Committed): Promise<void> {
+  async function settle(): Promise<void> {
     // First the price, so that what others are told at the end includes it.
-    if (after.state.stage.kind === "over") await outbox.price();
+    await outbox.price();
     await outbox.deliverNow();
   }
 }

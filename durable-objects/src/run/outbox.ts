@@ -2,7 +2,7 @@ import type { PlatformEnv } from "../platform-env.ts";
 import type { PoolRpc } from "../pool/pool-rpc.ts";
 import { poolStub, threadStub } from "../stubs.ts";
 import { saveArtifacts, saveRunIndex } from "./run-registry.ts";
-import { costOf, findPrice } from "./pricing.ts";
+import { costOf, findPrice, type PriceRow } from "./pricing.ts";
 import { retryDelay, type DueItem, type DueKey } from "./decide-due.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { RunStore } from "./store.ts";
@@ -84,16 +84,20 @@ export class Outbox {
     const { env, record } = this.#parts;
     const { usage, provider, model } = record.state;
     if (!this.#wantsPrice() || !usage || !provider || !model) return;
-    const row = await findPrice(env.DB, provider, model);
+    let row: PriceRow | null;
+    try {
+      row = await findPrice(env.DB, provider, model);
+    } catch {
+      return;
+    }
     // Others had a turn while the registry was asked.
     if (!this.#wantsPrice()) return;
     const cost = row && costOf(usage, row);
     const draft = record.draft(Date.now());
-    draft.state = {
-      ...draft.state,
-      price: cost ? { kind: "known", cost } : { kind: "unknown" },
-      silentChanges: draft.state.silentChanges + 1,
-    };
+    const { state } = draft;
+    draft.state = cost
+      ? { ...state, price: { kind: "known", cost }, silentChanges: state.silentChanges + 1 }
+      : { ...state, price: { kind: "unknown" } };
     record.commit(draft);
   }
 

@@ -1,4 +1,5 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   attach,
@@ -10,6 +11,7 @@ import {
   rpcOf,
   runOf,
 } from "../testing/test-run.ts";
+import { readRunToken, runTokenTtlMs } from "../run-token.ts";
 
 let clock: ReturnType<typeof makeClock>;
 beforeEach(() => {
@@ -70,6 +72,20 @@ describe("a lease", () => {
       await runDurableObjectAlarm(runOf(spec));
     }
     expect(await statusOf(spec)).toBe("running");
+  });
+
+  it("comes with a fresh token when the old one is past half its life", async () => {
+    const spec = await releasedRun();
+    const runner = await attach(spec);
+    await runner.claim();
+    runner.send({ type: "heartbeat", id: 1 });
+    expect(await runner.next("ack")).not.toHaveProperty("token");
+    clock.advance(runTokenTtlMs / 2 + 1);
+    runner.send({ type: "heartbeat", id: 2 });
+    await runner.next("ack");
+    const { token = "" } = await runner.next("ack");
+    const { orgId: org, runId: run } = spec;
+    expect(await readRunToken(token, env.RUN_TOKEN_SECRET)).toMatchObject({ org, run, attempt: 1 });
   });
 
   it("ends soon, without a grace, when the runner's socket closes", async () => {

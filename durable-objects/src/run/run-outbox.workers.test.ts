@@ -1,7 +1,16 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { RunSpec, UploadComplete } from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
-import { attach, dueOf, readLog, releasedRun, rpcOf, runOf } from "../testing/test-run.ts";
+import {
+  attach,
+  dueOf,
+  makeClock,
+  readLog,
+  releasedRun,
+  rpcOf,
+  runOf,
+} from "../testing/test-run.ts";
 
 const usage = {
   inputTokens: 1000,
@@ -39,6 +48,23 @@ describe("the end of a run", () => {
     // 600 at .01, 400 cached at .001, 500 at .03, per thousand
     const cost = { currency: "USD", estimatedUsd: 0.0214 };
     expect(await rpcOf(spec).view()).toMatchObject({ view: { cost } });
+  });
+
+  it("is told again until it was heard", async () => {
+    await env.DB.exec("ALTER TABLE run_index RENAME TO run_index_away");
+    const spec = await finishedRun("gpt-5");
+    await vi.waitFor(async () => {
+      expect(await dueOf(spec)).toContain("index");
+    }, 10_000);
+    await env.DB.exec("ALTER TABLE run_index_away RENAME TO run_index");
+    const clock = makeClock();
+    clock.advance(10 * 60_000);
+    await runDurableObjectAlarm(runOf(spec));
+    clock.reset();
+    await vi.waitFor(async () => {
+      expect(await indexed(spec)).toMatchObject({ status: "succeeded" });
+      expect(await dueOf(spec)).not.toContain("index");
+    }, 10_000);
   });
 
   it("has no cost when no price is known", async () => {
@@ -85,6 +111,24 @@ describe("an archive", () => {
       expect(row).toMatchObject({ kind: "zip", size_bytes: 3 });
     }, 10_000);
     expect((await readLog(spec)).at(-1)?.type).toBe("run.cancelled");
+  });
+
+  it("that nobody completes is aborted", async () => {
+    const spec = await releasedRun();
+    const runner = await attach(spec);
+    await runner.claim();
+    const key = `${spec.orgId}/runs/${spec.runId}/attempt-1/workspace.zip`;
+    const upload = await env.ARCHIVES.createMultipartUpload(key);
+    await rpcOf(spec).uploadOpened(1, key, upload.uploadId);
+    await runner.append(1, [], { outcome: { kind: "released", reason: "drain" } });
+    const clock = makeClock();
+    clock.advance(61_000);
+    await runDurableObjectAlarm(runOf(spec));
+    clock.reset();
+    await vi.waitFor(async () => {
+      expect(await dueOf(spec)).not.toContain(`abort:${upload.uploadId}`);
+    }, 10_000);
+    await expect(upload.uploadPart(1, "x")).rejects.toThrow("upload");
   });
 
   it("is for the current attempt only", async () => {

@@ -1,11 +1,13 @@
-import { encodeRow, type RunSpec, type RunView } from "@millrace/contracts";
+import { encodeRow, type RunSpec, type RunStatus, type RunView } from "@millrace/contracts";
 import type { Alarm } from "./alarm.ts";
 import { retryDelay, waitsOf, type Owed } from "./decide-due.ts";
 import { Draft } from "./draft.ts";
 import type { RunMemory } from "./memory.ts";
-import { statusOf, versionOf, viewOf, type RunState, type Tail } from "./state.ts";
+import { statusOf, versionOf, viewOf, type RunState, type Stage, type Tail } from "./state.ts";
 import type { LogRow, RunStore } from "./store.ts";
 import type { Timings } from "./timings.ts";
+
+const newsDelayMs = 500;
 
 /** A row as readers get it. */
 export interface EncodedRow {
@@ -111,7 +113,7 @@ export class RunRecord {
       if (had.get(what) !== at) draft.due.set(what, { what, at, tries: 0, mark: 0 });
     }
     const isNews =
-      statusOf(before.state.stage) !== statusOf(after.state.stage) ||
+      newsOf(before.state.stage) !== newsOf(after.state.stage) ||
       before.state.silentChanges !== after.state.silentChanges;
     if (isNews) owe(draft, ["report", "index"], versionOf(after.state, after.tail));
   }
@@ -131,10 +133,19 @@ export class RunRecord {
   }
 }
 
-/** Notes effects that somebody is owed; the outbox tries at once, the alarm again until it is confirmed. */
+/** That a runner was asked for is no news: to everyone else the run still waits for one. */
+function newsOf(stage: Stage): RunStatus {
+  return stage.kind === "dispatched" ? "queued" : statusOf(stage);
+}
+
+/**
+ * Notes effects that somebody is owed. The end of a run is told at once, as the next run waits for it. Anything else is
+ * told a moment later by the alarm: a new run then has the machine for itself, and quick changes are told together.
+ */
 export function owe(draft: Draft, effects: readonly Owed[], mark: number): void {
+  const delayMs = draft.state.stage.kind === "over" ? retryDelay("report", 0) : newsDelayMs;
   for (const what of effects) {
-    draft.due.set(what, { what, at: draft.now + retryDelay(what, 0), tries: 0, mark });
+    draft.due.set(what, { what, at: draft.now + delayMs, tries: 0, mark });
   }
 }
 

@@ -88,20 +88,14 @@ export class RunnerSockets {
     const received = this.#received;
     if (received.length === 0) return;
     this.#received = [];
-    const draft = this.#parts.record.draft(Date.now());
     const replies = new Map<WebSocket, Reply>();
-    for (const { socket, message } of received) {
-      const reply = replies.get(socket) ?? {};
-      const link = reply.link ?? this.#links.get(socket);
-      if (link === undefined) continue;
-      replies.set(socket, reply);
-      this.#decide(draft, { link, message, reply });
-    }
     try {
+      const draft = this.#parts.record.draft(Date.now());
+      for (const item of received) this.#take(draft, item, replies);
       this.#parts.record.commit(draft);
     } catch {
-      // Nothing was written and nothing is acked: the runners reconnect and send it again.
-      for (const socket of replies.keys()) socket.close(1011, "commit failed");
+      // Nothing is acked: the runners reconnect and send it again, and what was written is not written twice.
+      for (const { socket } of received) socket.close(1011, "commit failed");
       return;
     }
     for (const [socket, reply] of replies) this.#answer(socket, reply);
@@ -125,6 +119,14 @@ export class RunnerSockets {
     const draft = record.draft(Date.now());
     draft.lease = leaseOfLostSocket(memory.lease, draft.now, timings.socketClosedLeaseMs);
     record.commit(draft);
+  }
+
+  #take(draft: Draft, { socket, message }: Received, replies: Map<WebSocket, Reply>): void {
+    const reply = replies.get(socket) ?? {};
+    const link = reply.link ?? this.#links.get(socket);
+    if (link === undefined) return;
+    replies.set(socket, reply);
+    this.#decide(draft, { link, message, reply });
   }
 
   #decide(draft: Draft, { link, message, reply }: Judged): void {
@@ -188,14 +190,14 @@ export class RunnerSockets {
       reply.refused = decision;
       return;
     }
-    if (decision.kind === "accepted" && !this.#take(draft, frame)) {
+    if (decision.kind === "accepted" && !this.#write(draft, frame)) {
       reply.refused = { code: "invalid" };
       return;
     }
     reply.acked = true;
   }
 
-  #take(draft: Draft, frame: Frame): boolean {
+  #write(draft: Draft, frame: Frame): boolean {
     const { outcome } = frame;
     if (outcome?.kind === "succeeded" && !fitsInline(outcome.output)) return false;
     if (!draft.append(frame.events, frame.steps)) return false;

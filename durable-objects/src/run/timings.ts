@@ -15,6 +15,8 @@ export interface Timings {
   readonly lateArchiveMs: number;
 }
 
+const minGraceMs = 5_000;
+
 const Knob = z.coerce.number().int().positive();
 
 /** Reads the knobs of the Worker's environment; what is unset has the production value. */
@@ -24,9 +26,9 @@ export function readTimings(env: Pick<PlatformEnv, "LEASE_MS" | "START_DEADLINE_
     leaseMs,
     heartbeatMs: Math.floor(leaseMs / 3),
     leaseSaveMs: Math.floor(leaseMs / 6),
-    // A short lease is a test's or a bench's: its grace shrinks with it.
-    leaseGraceMs: Math.min(limits.leaseGraceMs, Math.floor(leaseMs / 2)),
-    socketClosedLeaseMs: Math.min(limits.socketClosedLeaseMs, Math.floor(leaseMs / 2)),
+    // A short lease is a test's: its grace shrinks with it, but a runner still has time to reconnect.
+    leaseGraceMs: Math.min(limits.leaseGraceMs, Math.max(minGraceMs, Math.floor(leaseMs / 2))),
+    socketClosedLeaseMs: Math.min(limits.socketClosedLeaseMs, leaseMs),
     startDeadlineMs: Knob.default(24 * 60 * 60_000).parse(env.START_DEADLINE_MS),
     cancelForceMs: limits.cancelForceMs,
     lateArchiveMs: limits.lateArchiveMs,

@@ -1,18 +1,26 @@
 import type { MigrationBundle } from "@millrace/migrations";
-import { drizzle } from "drizzle-orm/durable-sqlite";
-import { migrate } from "drizzle-orm/durable-sqlite/migrator";
 
 /**
  * Brings an object's SQLite to the current schema. Call it from the constructor, inside
  * `blockConcurrencyWhile`, so that nothing is delivered to the object before its tables exist.
+ *
+ * Drizzle's own migrator does the same, but takes a tenth of all the time from a create to the first
+ * event: every run is a new object, and is migrated from nothing while its user waits.
  */
 export async function applyMigrations(
   storage: DurableObjectStorage,
-  bundle: MigrationBundle,
+  { journal, migrations }: MigrationBundle,
 ): Promise<void> {
-  const entries = bundle.journal.entries.map((entry) => ({ ...entry }));
-  await migrate(drizzle(storage), {
-    journal: { entries },
-    migrations: { ...bundle.migrations },
+  const { sql } = storage;
+  storage.transactionSync(() => {
+    sql.exec("CREATE TABLE IF NOT EXISTS migration (tag TEXT PRIMARY KEY) WITHOUT ROWID");
+    const applied = sql.exec<{ tag: string }>("SELECT tag FROM migration").toArray();
+    const done = new Set(applied.map(({ tag }) => tag));
+    for (const { idx, tag } of journal.entries.filter((entry) => !done.has(entry.tag))) {
+      const statements = migrations[`m${String(idx).padStart(4, "0")}`];
+      if (statements === undefined) throw new Error(`migration ${tag} is not in the bundle`);
+      sql.exec(statements);
+      sql.exec("INSERT INTO migration (tag) VALUES (?)", tag);
+    }
   });
 }

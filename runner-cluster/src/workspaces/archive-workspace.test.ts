@@ -52,7 +52,7 @@ describe("archive", () => {
     symlinkSync(".env", join(workspace.root, "innocent"));
     symlinkSync("b", join(workspace.root, "folder"));
     symlinkSync("nothing", join(workspace.root, "dangling"));
-    execFileSync("mkfifo", [join(workspace.root, "pipe")]);
+    execFileSync("/bin/sh", ["-c", "mkfifo pipe"], { cwd: workspace.root });
 
     const stored = await workspace.archive();
     const found = await readZip();

@@ -133,10 +133,31 @@ describe("commit", () => {
     const workspace = await host.open();
     mkdirSync(join(workspace.root, "nested"));
     execFileSync("git", ["init", "-q", join(workspace.root, "nested")]);
-    execFileSync("mkfifo", [join(workspace.root, "pipe")]);
+    execFileSync("/bin/sh", ["-c", "mkfifo pipe"], { cwd: workspace.root });
     write(workspace, "a", "1");
     expect(await workspace.commit(message)).toMatchObject({ outcome: "committed" });
     expect(userGit(workspace, "ls-tree", "--name-only", "HEAD")).toBe("a");
+  });
+});
+
+describe("a machine without git", () => {
+  it("goes on, and says what it does not do", async () => {
+    const workspace = await host.open();
+    write(workspace, "a", "1");
+    const path = process.env["PATH"];
+    process.env["PATH"] = "/nonexistent";
+    try {
+      expect(await workspace.commit(message)).toEqual({
+        outcome: "skipped",
+        reason: "git_missing",
+      });
+      expect(await workspace.snapshot(null)).toEqual({ tree: "0".repeat(40), pack: null });
+      await workspace.storeState();
+    } finally {
+      process.env["PATH"] = path;
+    }
+    expect(host.store.uploads).toEqual([]);
+    expect(await workspace.archive()).toMatchObject({ fileCount: 1 });
   });
 });
 

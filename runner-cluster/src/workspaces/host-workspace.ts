@@ -8,6 +8,7 @@ import type { Cage, CageKind } from "./cage.ts";
 import { makeCommandEnvironment } from "./command-environment.ts";
 import { commitProject } from "./commit-project.ts";
 import type { CommitOutcome } from "./commit-project.ts";
+import { GitMissing } from "./git.ts";
 import { writeHeldState } from "./held-state.ts";
 import { runHostCommand } from "./host-command.ts";
 import type { HostConfig } from "./host-config.ts";
@@ -41,6 +42,9 @@ export interface HostParts {
 
 /** A pack beyond this does not travel with the steps; another runner then says what is missing. */
 const packMaxBytes = 32 * 1024 * 1024;
+
+/** Stands for a state that could not be taken; no repository has such a tree, so whoever resumes says what is missing. */
+const noTree = "0".repeat(40);
 
 /** A project's directory on the runner's own disk, while one attempt holds it. */
 export class HostWorkspace implements Workspace {
@@ -113,6 +117,7 @@ export class HostWorkspace implements Workspace {
   ): Promise<{ readonly tree: string; readonly pack: string | null }> {
     const { snapshots } = this.#parts;
     const tree = await this.#takeTree();
+    if (tree === noTree) return { tree, pack: null };
     const from = since ?? (await this.#baseTree());
     if (tree === from) return { tree, pack: null };
     const known = from !== null && (await snapshots.has(from)) ? from : null;
@@ -132,8 +137,15 @@ export class HostWorkspace implements Workspace {
 
   async #takeTree(): Promise<string> {
     this.#assertHeld();
-    const repository = await readProjectRepository(this.#parts.layout.gitDir);
-    this.#tree = await this.#parts.snapshots.tree(repository?.head ?? null);
+    const { config, layout, snapshots } = this.#parts;
+    const repository = await readProjectRepository(layout.gitDir);
+    try {
+      this.#tree = await snapshots.tree(repository?.head ?? null);
+    } catch (error) {
+      if (!(error instanceof GitMissing)) throw error;
+      config.log.warn("git is not installed: the files' state cannot be carried to another runner");
+      return noTree;
+    }
     return this.#tree;
   }
 
@@ -165,6 +177,7 @@ export class HostWorkspace implements Workspace {
 
   async storeState(): Promise<void> {
     const tree = await this.#takeTree();
+    if (tree === noTree) return;
     const { config, layout, snapshots } = this.#parts;
     await uploadState({ layout, snapshots, store: config.store, tree });
   }

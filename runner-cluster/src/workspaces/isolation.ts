@@ -28,7 +28,7 @@ const candidates: readonly CageKind[] = [
 ];
 
 /** Thrown at start when commands must be isolated and this machine cannot. */
-export class IsolationUnavailable extends Error {
+class IsolationUnavailable extends Error {
   override readonly name = "IsolationUnavailable";
 }
 

@@ -46,7 +46,7 @@ const dependencyFolders: ReadonlySet<string> = new Set([
 ]);
 
 /** A file or folder that holds credentials; `.env.example` holds names only. */
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
   const lower = name.toLowerCase();
   if (lower === ".env.example") return false;
   if (lower.startsWith(".env")) return true;
@@ -54,7 +54,7 @@ export function isSecretName(name: string): boolean {
   return secretEndings.some((ending) => lower.endsWith(ending));
 }
 
-export const isGitName = (name: string): boolean => name.toLowerCase() === ".git";
+const isGitName = (name: string): boolean => name.toLowerCase() === ".git";
 
 /** Refused to every tool: inside `.git`, or a secret. */
 export const isDeniedPath = (path: string): boolean =>

@@ -44,7 +44,7 @@ export function startOf(pid: number): string | null {
   }
 }
 
-export const isSameProcess = (identity: ProcessIdentity): boolean =>
+const isSameProcess = (identity: ProcessIdentity): boolean =>
   startOf(identity.pid) === identity.start;
 
 /**
@@ -68,7 +68,7 @@ export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
 }
 
 /** Processes whose environment carries a marker that begins so. */
-export function findMarked(marker: string): readonly number[] {
+function findMarked(marker: string): readonly number[] {
   if (process.platform !== "linux") return [];
   const wanted = `${markerVariable}=${marker}`;
   return livingPids().filter((pid) => {

@@ -1,7 +1,7 @@
 import type { WorkspaceState } from "@millrace/contracts";
 
 /** Output of a command as it arrives. Text is valid UTF-16, never a cut character. */
-export type OnOutput = (stream: "stdout" | "stderr", chunk: string) => void;
+type OnOutput = (stream: "stdout" | "stderr", chunk: string) => void;
 
 export interface CommandResult {
   /** Null when a signal ended it. */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPortFree } from "./free-port.ts";
@@ -8,7 +8,11 @@ import { checkout, StartRefused, type Settings } from "./settings.ts";
 import type { Secrets, StateDir } from "./state-dir.ts";
 
 const wranglerBin = join(checkout, "node_modules/wrangler/bin/wrangler.js");
-const startTimeoutMs = 60_000;
+const startTimeoutMs = 120_000;
+/** Names of migrations are never reused, so the same names mean the same tables. */
+const migrations = readdirSync(join(checkout, "migrations/d1")).filter((name) =>
+  name.endsWith(".sql"),
+);
 
 export interface LocalEdge {
   readonly url: string;
@@ -27,7 +31,8 @@ export async function startLocalEdge(
     throw new StartRefused(
       `Port ${settings.port} of ${settings.host} is taken; choose another, as in PORT=8788 npm start.`,
     );
-  await step("migrating the local database", () => migrate(state, signal));
+  if (!state.hasMigrated(migrations))
+    await step("migrating the local database", () => migrate(state, signal));
   const logFile = state.newLog("edge");
   const url = `http://${settings.host === "0.0.0.0" ? "127.0.0.1" : settings.host}:${settings.port}`;
   const group = await step(`starting the edge on ${url}`, async () => {
@@ -48,6 +53,7 @@ async function migrate(state: StateDir, signal: AbortSignal): Promise<void> {
   signal.removeEventListener("abort", kill);
   signal.throwIfAborted();
   if (code !== 0) throw wranglerFailed("applying the migrations failed", logFile);
+  state.setMigrated(migrations);
 }
 
 function devArguments(settings: Settings, state: StateDir, secrets: Secrets): readonly string[] {
@@ -112,6 +118,8 @@ async function answers(
   const deadline = Date.now() + startTimeoutMs;
   while (!edge.isOver && Date.now() < deadline) {
     signal.throwIfAborted();
+    // With a mistake in the source wrangler stays, and waits for it to be mended.
+    if (readFileSync(logFile, "utf8").includes("Build failed with")) break;
     // wrangler takes connections long before it answers them.
     const patience = AbortSignal.any([signal, AbortSignal.timeout(5_000)]);
     const response = await fetch(`${url}/health`, { signal: patience }).catch(() => null);

@@ -82,6 +82,16 @@ export class StateDir {
     };
   }
 
+  /** Have these migrations been applied to this state? */
+  hasMigrated(names: readonly string[]): boolean {
+    const file = join(this.path, "migrated");
+    return existsSync(file) && readFileSync(file, "utf8") === names.join("\n");
+  }
+
+  setMigrated(names: readonly string[]): void {
+    this.writePrivate("migrated", names.join("\n"));
+  }
+
   release(): void {
     rmSync(this.#lock, { force: true });
   }

@@ -4,6 +4,7 @@ import { ProcessGroup, type Exit } from "../../scripts/process-group.ts";
 import { checkout } from "./build-paths.ts";
 import { releaseAtEnd } from "./cleanup.ts";
 import { makeTempDir } from "./temp.ts";
+import { waitUntil } from "./wait-until.ts";
 
 export interface RunnerOptions {
   /** The edge, or a TcpProxy in front of it. */
@@ -72,6 +73,12 @@ export class Runner {
   async kill(): Promise<void> {
     this.#group.signal("SIGKILL");
     await this.#group.exited;
+  }
+
+  /** Resolves when the pool knows this runner. */
+  async joined(): Promise<void> {
+    const said = async (): Promise<boolean> => (await this.log()).includes("joined the pool");
+    await waitUntil("the runner joins the pool", said);
   }
 
   /** SIGSTOP, SIGCONT, SIGTERM, … */

@@ -1,7 +1,7 @@
 import { v1 } from "@millrace/contracts";
 
 /** One record of an event stream as it came over the wire. */
-export interface SseRecord {
+interface SseRecord {
   readonly id: string | null;
   readonly event: string | null;
   readonly data: string | null;
@@ -9,7 +9,7 @@ export interface SseRecord {
 }
 
 /** Cuts a body into records. A record that the end of the body cut short is dropped, as a browser does. */
-export async function* readRecords(body: AsyncIterable<Uint8Array>): AsyncGenerator<SseRecord> {
+async function* readRecords(body: AsyncIterable<Uint8Array>): AsyncGenerator<SseRecord> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const bytes of body) {
@@ -40,7 +40,7 @@ export interface Frame {
 }
 
 /** Checks that record and payload agree, which every `/v1` frame must. */
-export function toFrame(record: SseRecord): Frame {
+function toFrame(record: SseRecord): Frame {
   const frame = v1.V1Frame.parse(JSON.parse(record.data ?? "null"));
   if (record.id !== String(frame.id) || record.event !== frame.event)
     throw new Error(`record ${record.id} ${record.event} holds frame ${frame.id} ${frame.event}`);

@@ -23,7 +23,7 @@ interface Reader {
   saved: boolean;
 }
 
-export interface LogEnd {
+interface LogEnd {
   readonly seq: number;
   /** No event follows. */
   readonly over: boolean;

@@ -1,35 +1,18 @@
-import type { Frame, RunRefusal, RunnerToRun, RunToRunner } from "@millrace/contracts";
+import type { RunRefusal, RunnerToRun, RunToRunner } from "@millrace/contracts";
 import { runTokenTtlMs, signRunToken } from "../run-token.ts";
-import { decideAppend } from "./decide-append.ts";
-import { decideClaim } from "./decide-claim.ts";
-import { leaseOfLostSocket, renewedLease } from "./decide-expiry.ts";
+import { leaseOfLostSocket } from "./decide-expiry.ts";
 import type { Draft } from "./draft.ts";
 import { makeClaimed, pageSteps } from "./make-claimed.ts";
-import { fitsInline, parseRunnerMessage } from "./parse-message.ts";
+import { parseRunnerMessage } from "./parse-message.ts";
 import type { RunRecord } from "./run-record.ts";
 import { RunnerLinks, runnerTag, type RunnerLink } from "./runner-link.ts";
-import { runnerOf, type RunState } from "./state.ts";
 import type { RunStore } from "./store.ts";
+import { isWriter, takeMessage, type Reply } from "./take-message.ts";
 import type { Timings } from "./timings.ts";
 
 interface Received {
   readonly socket: WebSocket;
   readonly message: RunnerToRun;
-}
-
-interface Judged {
-  readonly link: RunnerLink;
-  readonly message: RunnerToRun;
-  readonly reply: Reply;
-}
-
-/** What one socket is told after the commit. Later entries of the same tick overwrite earlier ones. */
-interface Reply {
-  link?: RunnerLink;
-  claimed?: boolean;
-  acked?: boolean;
-  heartbeat?: number;
-  refused?: { readonly code: RunRefusal; readonly expected?: number };
 }
 
 interface Parts {
@@ -123,106 +106,16 @@ export class RunnerSockets {
 
   #take(draft: Draft, { socket, message }: Received, replies: Map<WebSocket, Reply>): void {
     const reply = replies.get(socket) ?? {};
-    const link = reply.link ?? this.#links.get(socket);
+    const link = reply.claimed ?? this.#links.get(socket);
     if (link === undefined) return;
     replies.set(socket, reply);
-    this.#decide(draft, { link, message, reply });
-  }
-
-  #decide(draft: Draft, { link, message, reply }: Judged): void {
-    switch (message.type) {
-      case "claim":
-        this.#claim(draft, link, message, reply);
-        return;
-      case "frame":
-        this.#append(draft, link, message, reply);
-        return;
-      case "heartbeat":
-        if (this.#renew(draft, link, reply)) reply.heartbeat = message.id;
-        return;
-      case "cancel_ack":
-        this.#renew(draft, link, reply);
-        return;
-    }
-  }
-
-  #claim(
-    draft: Draft,
-    link: RunnerLink,
-    message: { readonly runnerId: string; readonly attempt: number },
-    reply: Reply,
-  ): void {
-    const { runnerId, attempt } = message;
     const { record, timings } = this.#parts;
-    if (attempt !== link.attempt) {
-      reply.refused = { code: "fenced" };
-      return;
-    }
     const { maxAttempts } = record.spec;
-    const claim = { attempt, runnerId, maxAttempts, nextSeq: draft.tail + 1, now: draft.now };
-    const decision = decideClaim(draft.state, claim);
-    if (decision.kind === "refused") {
-      reply.refused = { code: decision.code };
-      return;
-    }
-    if (decision.kind === "first") {
-      draft.apply(decision.change);
-      draft.position = { epoch: attempt, next: 1 };
-    }
-    draft.lease = renewedLease(draft.now, timings.leaseMs);
-    reply.link = { ...link, runnerId, tokenAt: draft.now };
-    reply.claimed = true;
-  }
-
-  #append(draft: Draft, link: RunnerLink, frame: Frame, reply: Reply): void {
-    if (link.runnerId === null) {
-      reply.refused = { code: "not_claimed" };
-      return;
-    }
-    const { stage } = draft.state;
-    const decision = decideAppend(draft.position, {
-      attempt: link.attempt,
-      producerSeq: frame.producerSeq,
-      writer: isWriter(link, draft.state) ? draft.state.attempt : null,
-      over: stage.kind === "over",
-    });
-    if (decision.kind === "refused") {
-      reply.refused = decision;
-      return;
-    }
-    if (decision.kind === "accepted" && !this.#write(draft, frame)) {
-      reply.refused = { code: "invalid" };
-      return;
-    }
-    reply.acked = true;
-  }
-
-  #write(draft: Draft, frame: Frame): boolean {
-    const { outcome } = frame;
-    if (outcome?.kind === "succeeded" && !fitsInline(outcome.output)) return false;
-    if (!draft.append(frame.events, frame.steps)) return false;
-    draft.position = { epoch: draft.position.epoch, next: frame.producerSeq + 1 };
-    draft.lease = renewedLease(draft.now, this.#parts.timings.leaseMs);
-    if (outcome !== undefined) draft.endAttempt(outcome, Math.random());
-    return true;
-  }
-
-  #renew(draft: Draft, link: RunnerLink, reply: Reply): boolean {
-    if (link.runnerId === null) {
-      reply.refused = { code: "not_claimed" };
-      return false;
-    }
-    if (!isWriter(link, draft.state)) {
-      reply.refused = { code: draft.state.stage.kind === "over" ? "run_over" : "fenced" };
-      return false;
-    }
-    draft.lease = renewedLease(draft.now, this.#parts.timings.leaseMs);
-    reply.acked = true;
-    return true;
+    takeMessage(draft, { link, message, reply }, { maxAttempts, leaseMs: timings.leaseMs });
   }
 
   #answer(socket: WebSocket, reply: Reply): void {
-    if (reply.claimed && reply.link) this.#bind(socket, reply.link);
+    if (reply.claimed) this.#bind(socket, reply.claimed);
     else if (reply.acked) this.#ack(socket, reply);
     if (reply.refused) refuse(socket, reply.refused);
   }
@@ -232,7 +125,7 @@ export class RunnerSockets {
     const { state, tail, position } = record.memory;
     const link = this.#links.get(socket);
     if (link === undefined) return;
-    // An attempt that is over has no later position than its own last frame, so this stays true for it.
+    // Another attempt may have claimed since; the position is its own then.
     const producerSeq = position.epoch === link.attempt ? position.next - 1 : 0;
     send(socket, {
       type: "ack",
@@ -283,14 +176,6 @@ export class RunnerSockets {
     const { orgId: org, runId: run } = record.spec;
     return signRunToken({ org, run, attempt }, tokenSecret, Date.now());
   }
-}
-
-function isWriter(link: RunnerLink, state: RunState): boolean {
-  return (
-    link.attempt === state.attempt &&
-    link.runnerId !== null &&
-    runnerOf(state.stage) === link.runnerId
-  );
 }
 
 function send(socket: WebSocket, message: RunToRunner): void {

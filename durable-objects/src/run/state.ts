@@ -144,7 +144,7 @@ export function runnerOf(stage: Stage): string | null {
   return stage.kind === "running" || stage.kind === "cancelling" ? stage.runnerId : null;
 }
 
-export function isCancelled(stage: Stage): boolean {
+function isCancelled(stage: Stage): boolean {
   return stage.kind === "cancelling" || (stage.kind === "over" && stage.outcome === "cancelled");
 }
 

@@ -146,10 +146,6 @@ export class RunStore {
     return this.#dueItems("WHERE at <= ? ORDER BY at", now);
   }
 
-  allDue(): DueItem[] {
-    return this.#dueItems("ORDER BY at");
-  }
-
   #dueItems(where: string, ...values: (string | number)[]): DueItem[] {
     const rows = this.#sql.exec(`SELECT what, at, tries, mark FROM due ${where}`, ...values);
     return rows.toArray() as unknown as DueItem[];

@@ -39,8 +39,10 @@ export class ThreadEffects {
   ): Promise<void> {
     // A release that overtook a failed init may have meant nothing, so it counts only together with it.
     await Promise.all([known, released]);
-    this.#due.settle("init", runId);
-    if (released !== null) this.#due.settle("release", runId);
+    this.#store.transaction(() => {
+      this.#due.settle("init", runId);
+      if (released !== null) this.#due.settle("release", runId);
+    });
   }
 
   /** How the run is, from itself; null: its object does not know it. */
@@ -54,8 +56,9 @@ export class ThreadEffects {
     const thread = this.#store.thread();
     if (!thread) return;
     await registerProject(this.#env.DB, thread);
-    this.#store.markRegistered(thread.updatedAt);
-    if (this.#store.thread()?.updatedAt === thread.updatedAt) this.#due.settle("register", "");
+    this.#store.transaction(() => {
+      if (this.#store.markRegistered(thread.updatedAt)) this.#due.settle("register", "");
+    });
   }
 
   #stub(run: StoredRun): RunRpc {

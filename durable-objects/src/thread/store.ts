@@ -80,7 +80,7 @@ export class ThreadStore {
     return row ?? null;
   }
 
-  insertThread({ orgId, projectId, name, now }: NewThread): void {
+  insertThread({ orgId, projectId, name, now }: NewThread): ThreadRow {
     this.#sql.exec(
       `INSERT INTO thread (id, org_id, project_id, name, created_at, updated_at)
        VALUES (1, ?, ?, ?, ?, ?)`,
@@ -90,6 +90,8 @@ export class ThreadStore {
       now,
       now,
     );
+    const fresh = { latestRunId: null, createdAt: now, updatedAt: now, registeredAt: null };
+    return { id: projectId, orgId, name, ...fresh };
   }
 
   /** Something that the registry shows has changed. */
@@ -102,9 +104,15 @@ export class ThreadStore {
     );
   }
 
-  /** The registry holds the thread as it was at `updatedAt`. */
-  markRegistered(updatedAt: number): void {
-    this.#sql.exec("UPDATE thread SET registered_at = ?", updatedAt);
+  /** The registry holds the thread as it was at `updatedAt`; answers whether that is how it still is. */
+  markRegistered(updatedAt: number): boolean {
+    const { current } = this.#sql
+      .exec<{ current: number }>(
+        "UPDATE thread SET registered_at = ? RETURNING updated_at AS current",
+        updatedAt,
+      )
+      .one();
+    return current === updatedAt;
   }
 
   runByKey(idempotencyKey: string): StoredRun | null {

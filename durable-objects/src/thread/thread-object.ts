@@ -13,7 +13,7 @@ import { ThreadEffects } from "./effects.ts";
 import { viewOfNewRun } from "./state.ts";
 import type { DueItem, StoredRun } from "./state.ts";
 import { ThreadStore } from "./store.ts";
-import type { ThreadRow } from "./store.ts";
+import type { NewThread, ThreadRow } from "./store.ts";
 import type {
   NewRun,
   Page,
@@ -54,15 +54,10 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     now: number,
   ): Promise<{ readonly project: ThreadProject; readonly created: boolean }> {
     if (!this.#opened) await this.#prepare();
-    const created = this.#store.transaction(() => {
-      if (this.#store.thread()) return false;
-      this.#store.insertThread({ orgId, projectId, name, now });
-      this.#due.add("register", "", now + firstRetryMs);
-      return true;
-    });
-    this.#armAlarm();
-    if (this.#store.thread()?.registeredAt === null) await this.#effects.register();
-    return { project: toProject(this.#existing()), created };
+    const known = this.#store.thread();
+    const thread = known ?? this.#insert({ orgId, projectId, name, now });
+    if (thread.registeredAt === null) await this.#effects.register();
+    return { project: toProject(thread), created: known === null };
   }
 
   async project(): Promise<
@@ -125,6 +120,15 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     this.#armAlarm();
     await Promise.allSettled(items.map((item) => this.#perform(item)));
     this.#armAlarm();
+  }
+
+  #insert(project: NewThread): ThreadRow {
+    const thread = this.#store.transaction(() => {
+      this.#due.add("register", "", project.now + firstRetryMs);
+      return this.#store.insertThread(project);
+    });
+    this.#armAlarm();
+    return thread;
   }
 
   /** In a transaction. Null: the key belongs to another request. */
@@ -236,12 +240,6 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
 
   #thread(): ThreadRow | null {
     return this.#opened ? this.#store.thread() : null;
-  }
-
-  #existing(): ThreadRow {
-    const thread = this.#store.thread();
-    if (!thread) throw new Error("a thread that was opened is gone");
-    return thread;
   }
 }
 

@@ -3,6 +3,9 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { projectRows } from "./projectors/v1/frames.ts";
 import { sseStream, StreamInterrupted } from "./sse-bridge.ts";
 
+const credit = limits.readerCreditBytes;
+const patience = { timeout: 20_000 };
+
 /** The object's end of a reader's socket. */
 interface ObjectEnd {
   readonly after: number;
@@ -45,7 +48,8 @@ const row = (first: number, ...texts: readonly string[]) => {
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 async function read(reader: Reader): Promise<string> {
-  const { value } = await reader.read();
+  const { value, done } = await reader.read();
+  if (done) raise("the stream has ended");
   return new TextDecoder().decode(value);
 }
 
@@ -84,7 +88,7 @@ describe("the bridge", () => {
     expect(await readIds(reader, 1)).toEqual([1]);
     end().socket.close(1011);
     const rest = readIds(reader, 3);
-    await vi.waitFor(() => expect(opened).toHaveLength(2));
+    await vi.waitFor(() => expect(opened).toHaveLength(2), patience);
     expect(end(1).after).toBe(1);
     end(1).socket.send(row(1, "a", "b", "c"));
     expect(await rest).toEqual([2, 3]);
@@ -98,20 +102,22 @@ describe("the bridge", () => {
 
   it("reports what the client took, in portions, and nothing that it did not take", async () => {
     const { reader, end } = makeReader();
-    const text = "x".repeat(limits.readerCreditBytes / 8);
+    const text = "x".repeat(credit / 8);
     let sent = 0;
     for (let n = 1; n <= 8; n += 1) {
       const message = row(n, text);
       sent += message.length;
       end().socket.send(message);
     }
+    const reported = () => end().heard.reduce((sum, taken) => sum + Number(taken), 0);
     await scheduler.wait(50);
-    expect(end().heard).toEqual([]);
+    expect(reported()).toBe(0);
     await readIds(reader, 8);
-    expect(end().heard).toEqual([]);
+    expect(reported()).toBeLessThan(sent);
     // Asking for more is what says that the rest was taken.
     const more = reader.read();
-    await vi.waitFor(() => expect(end().heard).toEqual([String(sent)]));
+    await vi.waitFor(() => expect(sent - reported()).toBeLessThan(credit / 4), patience);
+    expect(end().heard.length).toBeLessThanOrEqual(4);
     end().socket.close(1000);
     await more;
   });
@@ -121,15 +127,14 @@ describe("the bridge", () => {
     end().socket.send(row(1, "a"));
     await readIds(reader, 1);
     await reader.cancel();
-    await vi.waitFor(() => expect(end().closed).toEqual([1000]));
+    await vi.waitFor(() => expect(end().closed).toEqual([1000]), patience);
   });
 
   it("breaks the response of a client that the object cut loose", async () => {
     const { reader, end } = makeReader();
     end().socket.send(row(1, "a"));
     end().socket.close(1013, "stuck");
-    await scheduler.wait(50);
-    await expect(reader.read()).rejects.toThrow(StreamInterrupted);
+    await expect(readIds(reader, Infinity)).rejects.toThrow(StreamInterrupted);
   });
 
   it("keeps a silent stream open with comments", async () => {

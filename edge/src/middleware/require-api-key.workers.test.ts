@@ -63,10 +63,13 @@ describe("an API key", () => {
   it("notes when it was used", async () => {
     const key = await makeKey();
     expect(await statusOf(key)).toBe(200);
-    await vi.waitFor(async () => {
-      const [row] = await registry.select().from(d1.apiKeys).where(eq(d1.apiKeys.id, key));
-      expect(row?.lastUsedAt).toBeGreaterThan(Date.now() - 60_000);
-    });
+    await vi.waitFor(
+      async () => {
+        const [row] = await registry.select().from(d1.apiKeys).where(eq(d1.apiKeys.id, key));
+        expect(row?.lastUsedAt).toBeGreaterThan(Date.now() - 60_000);
+      },
+      { timeout: 20_000 },
+    );
   });
 
   it("of a viewer reads and changes nothing", async () => {

@@ -1,119 +1,133 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
+import { releaseAtEnd } from "../support/cleanup.ts";
 import {
-  archivedLines,
-  countNamed,
+  command,
+  downloadFiles,
+  mark,
+  readHomeFile,
+  startFaultBench,
+  type BegunRun,
+  type FaultBench,
+} from "../support/fault-bench.ts";
+import { Follower } from "../support/follower.ts";
+import {
+  attemptsIn,
   expectNoAnswerTwice,
-  expectPairedTools,
-  expectSameForAll,
+  expectRecord,
+  requestsOf,
 } from "../support/run-record.ts";
-import { command, startFollowedRun, startScene, type Scene } from "../support/scene.ts";
+import type { Runner } from "../support/runner-process.ts";
 import type { Frame } from "../support/sse.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
 
-let scene: Scene;
+let bench: FaultBench;
+let network: TcpProxy;
+let runner: Runner;
 
 beforeAll(async () => {
-  scene = await startScene();
+  bench = await startFaultBench();
+  network = await TcpProxy.start(bench.platform.url);
+  runner = await bench.startRunner({ edgeUrl: network.url });
 });
 
-const tokensOf = (frames: readonly Frame[]): string =>
+/** One reader that was there from the create on, and one that came later. */
+const follow = (run: BegunRun): readonly [Follower, Follower] => [
+  new Follower(bench.api, run),
+  new Follower(bench.api, { projectId: run.projectId, runId: run.runId }),
+];
+
+const textOf = (frames: readonly Frame[], event: string, field: string): string =>
   frames
-    .filter(({ event }) => event === "token")
-    .map(({ data }) => String(data["text"] ?? data["delta"] ?? ""))
+    .filter((frame) => frame.event === event)
+    .map(({ data }) => String(data[field] ?? ""))
     .join("");
 
-const chunksOf = (frames: readonly Frame[]): string =>
-  frames
-    .filter(({ event, data }) => event === "tool" && data["phase"] === "stream")
-    .map(({ data }) => String(data["chunk"] ?? ""))
-    .join("");
+const tokens = ({ frames }: Follower): string => textOf(frames, "token", "token");
+const output = ({ frames }: Follower): string => textOf(frames, "tool", "chunk");
 
-describe("the edge is killed", () => {
-  it("while the model streams: the same attempt goes on, and nobody misses or sees twice a word", async () => {
-    const { api, model, platform } = scene;
+/** The record of a run that went through it all in its first attempt, the same for all who read it. */
+async function expectUndisturbed(
+  run: BegunRun,
+  followers: readonly Follower[],
+  trace: string,
+): Promise<void> {
+  for (const { end } of followers) {
+    const frames = await expectRecord(bench.api, run, await end);
+    expect(attemptsIn(frames)).toEqual([1]);
+  }
+  expect(await bench.api.run(run.projectId, run.runId)).toMatchObject({
+    status: "completed",
+    meta: { attempt: 1 },
+  });
+  expect((await downloadFiles(bench.api, run)).get("trace.txt")).toBe(trace);
+  expect(await readHomeFile(runner, run, "trace")).toBe(trace);
+  expectNoAnswerTwice(requestsOf(bench.model.log(), run.title));
+}
+
+describe("an edge that is killed", () => {
+  it("while the model streams: nobody misses a word or sees one twice", async () => {
     const story = Array.from({ length: 200 }, (_, i) => `word-${i}`).join(" ");
-    const { place, one, other } = await startFollowedRun(api, {
-      build: [
-        { text: story, tokenDelayMs: 15, toolCalls: [command("echo told >> trace.txt")] },
-        { text: "Done." },
-      ],
+    const run = await bench.begin("a story", {
+      build: [{ text: story, tokenDelayMs: 15, ...mark("told") }, { text: " The end." }],
     });
+    const [one, other] = follow(run);
     for (const word of ["word-20", "word-90"]) {
-      await one.until(() => tokensOf(one.frames).includes(word));
-      await platform.restart();
+      await one.until(() => tokens(one).includes(word));
+      await bench.platform.restart();
     }
-    const log = await expectSameForAll(place, await one.end, await other.end);
+    await expectUndisturbed(run, [one, other], "told\n");
     expect(one.breaks).toBeGreaterThanOrEqual(2);
-    expect(tokensOf(log)).toContain(`${story}`);
-    expect(tokensOf(log).match(/word-150/g)).toHaveLength(1);
-    expectPairedTools(log);
-    expect(countNamed(log, "running")).toBe(1);
-    expect(await api.run(place.project, place.runId)).toMatchObject({
-      status: "completed",
-      meta: { attempt: 1 },
-    });
-    expect(await archivedLines(place, "trace.txt")).toEqual(["told"]);
-    expectNoAnswerTwice(model);
+    expect(tokens(one)).toContain(`${story} The end.`);
+    const asked = requestsOf(bench.model.log(), run.title).map(({ key }) => key);
+    expect(new Set(asked).size).toBe(asked.length);
   });
 
-  it("with frames committed whose acks are lost, and others on the way", async () => {
-    const { api, model, network, platform } = scene;
-    const lines = Array.from({ length: 400 }, (_, i) => `line-${i}`);
-    const { place, one, other } = await startFollowedRun(api, {
-      build: [
-        {
-          toolCalls: [
-            command("for i in $(seq 0 399); do echo line-$i; echo $i >> trace.txt; sleep 0.01; done"),
-          ],
-        },
-        { text: "Done." },
-      ],
+  it("after it wrote frames whose acks did not arrive, and with others on the way", async () => {
+    const lines = Array.from({ length: 400 }, (_, i) => `line-${i}\n`);
+    const loop = 'for i in $(seq 0 399); do echo line-$i | tee -a "$HOME/trace"; sleep 0.01; done';
+    const run = await bench.begin("lost acks", {
+      build: [command(`${loop} | tee trace.txt`), { text: "Done." }],
     });
+    const [one, other] = follow(run);
     for (const line of ["line-40\n", "line-160\n"]) {
-      await one.until(() => chunksOf(one.frames).includes(line));
-      // From here on the runner hears nothing, and what it says is written and reaches the readers.
+      await one.until(() => output(one).includes(line));
+      // From here on the runner hears nothing, while what it says is written and reaches the readers.
       network.blackhole("answers");
       const seen = one.frames.length;
       await one.until(() => one.frames.length > seen + 5);
-      await platform.kill();
+      await bench.platform.kill();
       network.dropConnections();
       network.restore();
-      await platform.start();
+      await bench.platform.start();
     }
-    const log = await expectSameForAll(place, await one.end, await other.end);
-    expect(chunksOf(log)).toBe(`${lines.join("\n")}\n`);
-    expectPairedTools(log);
-    expect(countNamed(log, "running")).toBe(1);
-    expect((await api.run(place.project, place.runId)).meta.attempt).toBe(1);
-    expect(await archivedLines(place, "trace.txt")).toEqual(lines.map((line) => line.slice(5)));
-    expectNoAnswerTwice(model);
+    await expectUndisturbed(run, [one, other], lines.join(""));
+    expect(output(one)).toBe(lines.join(""));
   });
 
   it("again and again, at any moment", async () => {
-    const { api, model, platform } = scene;
-    const { place, one, other } = await startFollowedRun(api, {
+    const run = await bench.begin("any moment", {
       build: [
         {
           repeat: 12,
-          text: "once more with the same words in a row",
+          text: "the same words in a row, once more",
           tokenDelayMs: 8,
-          toolCalls: [command("echo step-{i} >> trace.txt; seq 1 50; sleep 0.1")],
+          ...command('echo step-{i} | tee -a "$HOME/trace" >> trace.txt; seq 50; sleep 0.1'),
         },
         { text: "Done." },
       ],
     });
+    const followers = follow(run);
     let isOver = false;
-    const ended = Promise.all([one.end, other.end]).finally(() => (isOver = true));
-    for (let kills = 0; kills < 6 && !isOver; kills += 1) {
-      await sleep(Math.random() * 900);
-      await platform.restart();
-    }
-    const log = await expectSameForAll(place, ...(await ended));
-    expectPairedTools(log);
-    expect(countNamed(log, "running")).toBe(1);
-    expect((await api.run(place.project, place.runId)).meta.attempt).toBe(1);
-    const steps = Array.from({ length: 12 }, (_, i) => `step-${i}`);
-    expect(await archivedLines(place, "trace.txt")).toEqual(steps);
-    expectNoAnswerTwice(model);
+    releaseAtEnd(() => void (isOver = true));
+    const killing = async (): Promise<void> => {
+      for (let kills = 0; kills < 6 && !isOver; kills += 1) {
+        await sleep(Math.random() * 900);
+        await bench.platform.restart();
+      }
+    };
+    await killing();
+    const trace = Array.from({ length: 12 }, (_, i) => `step-${i}\n`).join("");
+    await expectUndisturbed(run, followers, trace);
   });
 });

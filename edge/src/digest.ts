@@ -1,6 +1,6 @@
 const encoder = new TextEncoder();
 
-export async function sha256(text: string): Promise<Uint8Array> {
+async function sha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
 }
 

@@ -3,7 +3,7 @@ import type { Context, ErrorHandler, NotFoundHandler, TypedResponse } from "hono
 import type { ZodError } from "zod";
 import { logError } from "./log.ts";
 
-export type ProblemStatus = (typeof statusOfError)[ErrorCode];
+type ProblemStatus = (typeof statusOfError)[ErrorCode];
 export type ProblemResponse = Response & TypedResponse<v1.Problem, ProblemStatus, "json">;
 
 export interface ProblemFacts {

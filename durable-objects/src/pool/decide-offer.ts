@@ -1,5 +1,5 @@
 /** A runner as a candidate: `free` counts offers without an answer as taken. */
-export interface Candidate {
+interface Candidate {
   readonly runnerId: string;
   readonly free: number;
 }

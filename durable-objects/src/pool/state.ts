@@ -16,8 +16,3 @@ export interface StandingOffer {
 
 /** Why a runner is not asked again for an attempt. `silent`: it let an offer pass. */
 export type RefusalReason = "full" | "draining" | "already_running" | "other_org" | "silent";
-
-export interface StoredRefusal {
-  readonly runnerId: string;
-  readonly reason: RefusalReason;
-}

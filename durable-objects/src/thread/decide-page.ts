@@ -1,5 +1,5 @@
 /** What one answer may weigh: RPC carries at most 32 MiB, and an object has 128 MB for everything. */
-export const pageMaxChars = 8_000_000;
+const pageMaxChars = 8_000_000;
 
 /** How many of the items, from the first on, one answer carries: always one, so that a reader gets on. */
 export function decidePage(sizes: readonly number[], maxChars: number = pageMaxChars): number {

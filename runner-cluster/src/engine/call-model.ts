@@ -78,6 +78,9 @@ async function recordAnswer(
   });
 }
 
+/** What providers allow; a longer one is no tool's. */
+const maxNameChars = 64;
+
 /**
  * Gives every call an id that is unique in the run, keeping the provider's where it is: some count
  * `call_0` anew in each answer, some send none. Nine letters and digits is what all of them accept back.
@@ -89,7 +92,8 @@ function nameCalls(calls: readonly ModelToolCall[], used: ReadonlySet<string>): 
     const callId = isUsable ? call.id : crypto.randomUUID().replaceAll("-", "").slice(0, 9);
     taken.add(callId);
     const extra = call.extra === undefined ? {} : { extra: call.extra as ToolCall["extra"] };
-    return { callId, name: call.name, arguments: call.arguments, ...extra };
+    const name = call.name.slice(0, maxNameChars);
+    return { callId, name, arguments: call.arguments, ...extra };
   });
 }
 

@@ -5,7 +5,7 @@ import { ToolRefusal, type ToolContext, type ToolResult } from "../tools/tool.ts
 import { cutTail, toolBounds } from "../tools/tool-bounds.ts";
 import { findTool } from "../tools/toolsets.ts";
 import { WorkspaceRefusal } from "../workspaces/workspace.ts";
-import { mapStrings } from "./map-strings.ts";
+import { isDeeperThan, mapStrings } from "./map-strings.ts";
 import { begin, type Session } from "./session.ts";
 import type { EngineStep, ToolCall } from "./step.ts";
 import { filesStates } from "./transcript.ts";
@@ -64,7 +64,8 @@ function parseCall(call: Call): ParsedCall {
   const tool = findTool(call.phase, call.name);
   if (!tool) return { ok: false, code: "unknown_tool", message: unknownTool(call), input };
   if (json === undefined) {
-    const message = "The arguments are not JSON. Was the answer cut off? Ask for less at once.";
+    const message =
+      "The arguments are no usable JSON. Was the answer cut off? Ask for less at once.";
     return { ok: false, code: "invalid_arguments", message, input };
   }
   const args = tool.schema.safeParse(json);
@@ -80,10 +81,14 @@ function unknownTool(call: Call): string {
   return `There is no tool ${call.name}.`;
 }
 
+/** No tool takes arguments that are nested deeper. */
+const maxLevels = 64;
+
 function parseJson(text: string): Json | undefined {
   try {
     // Models write nothing at all where a tool needs no arguments.
-    return text.trim() === "" ? {} : (JSON.parse(text) as Json);
+    const json = text.trim() === "" ? {} : (JSON.parse(text) as Json);
+    return isDeeperThan(json, maxLevels) ? undefined : json;
   } catch {
     return undefined;
   }

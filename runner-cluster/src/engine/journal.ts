@@ -1,11 +1,12 @@
 import type { Outcome, RunnerEvent } from "@millrace/contracts";
 import type { Attempt } from "../attempt/attempt.ts";
+import { boundEvent, boundOutcome } from "./bound-event.ts";
 import type { Redactor } from "./redact.ts";
 import type { EngineStep } from "./step.ts";
 
 /**
- * The only way from the engine to the log. Every event passes the redactor here, and a step counts as
- * made once it is durable together with its events.
+ * The only way from the engine to the log. Every event passes the redactor here and is cut to what the log
+ * takes, and a step counts as made once it is durable together with its events.
  */
 export class Journal {
   readonly #attempt: Attempt;
@@ -31,22 +32,29 @@ export class Journal {
   }
 
   emit(event: RunnerEvent): void {
-    this.#attempt.emit(this.#redactor.json(event));
+    this.#attempt.emit(this.#clean(event));
   }
 
   commit(events: readonly RunnerEvent[]): Promise<void> {
-    return this.#attempt.commit(events.map((event) => this.#redactor.json(event)));
+    return this.#attempt.commit(events.map((event) => this.#clean(event)));
   }
 
   async record(events: readonly RunnerEvent[], step: EngineStep): Promise<void> {
-    const clean = events.map((event) => this.#redactor.json(event));
-    await this.#attempt.commit(clean, step);
+    await this.#attempt.commit(
+      events.map((event) => this.#clean(event)),
+      step,
+    );
     this.#steps.push(withoutPack(step));
   }
 
   finish(outcome: Outcome, events: readonly RunnerEvent[]): Promise<void> {
-    const clean = events.map((event) => this.#redactor.json(event));
-    return this.#attempt.finish(this.#redactor.json(outcome), clean);
+    const clean = events.map((event) => this.#clean(event));
+    return this.#attempt.finish(boundOutcome(this.#redactor.json(outcome)), clean);
+  }
+
+  /** Redacted first: half a secret is none that the redactor knows. */
+  #clean(event: RunnerEvent): RunnerEvent {
+    return boundEvent(this.#redactor.json(event));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Phase, RunnerEvent } from "@millrace/contracts";
 import type { StreamRedactor } from "../tools/tool.ts";
+import { piecesOf } from "./bound-event.ts";
 import type { Journal } from "./journal.ts";
 import type { Redactor } from "./redact.ts";
 
@@ -27,8 +28,7 @@ export class MessageWriter {
   write(kind: Kind, text: string): void {
     if (this.#open && this.#open.kind !== kind) this.#emitAll(this.close());
     const open = this.#open ?? this.#begin(kind);
-    const clean = open.clean.push(text);
-    if (clean !== "") this.#journal.emit(deltaOf(open, clean));
+    this.#emitAll(deltasOf(open, open.clean.push(text)));
   }
 
   /** The events that close what is open, for the frame that they belong to. */
@@ -57,7 +57,7 @@ export class MessageWriter {
       type: `${open.kind}.finished`,
       data: { messageId: open.messageId, ...mark },
     };
-    return rest === "" ? [finished] : [deltaOf(open, rest), finished];
+    return [...deltasOf(open, rest), finished];
   }
 
   #emitAll(events: readonly RunnerEvent[]): void {
@@ -65,6 +65,10 @@ export class MessageWriter {
   }
 }
 
-function deltaOf(open: OpenMessage, text: string): RunnerEvent {
-  return { type: `${open.kind}.delta`, data: { messageId: open.messageId, text } };
+function deltasOf({ kind, messageId }: OpenMessage, text: string): readonly RunnerEvent[] {
+  if (text === "") return [];
+  return [...piecesOf(text)].map((piece) => ({
+    type: `${kind}.delta` as const,
+    data: { messageId, text: piece },
+  }));
 }

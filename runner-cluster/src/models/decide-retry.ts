@@ -57,9 +57,9 @@ function describe(failure: ModelFailure, provider: string): string {
     case "refused":
       return `${provider} answered ${failure.status}: ${cause(failure)}`;
     case "cut":
-      return `${provider} ended its answer early: ${failure.message}`;
+      return `${provider} ended its answer early: ${failure.message.slice(0, 500)}`;
     case "network":
-      return `${provider} could not be reached: ${failure.message}`;
+      return `${provider} could not be reached: ${failure.message.slice(0, 500)}`;
     case "silent":
       return `${provider} sent nothing for ${Math.round(failure.afterMs / 1000)} s.`;
   }

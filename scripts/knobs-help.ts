@@ -17,6 +17,7 @@ export function knobsHelp(command: string): string {
     ...knobs.map(([name, text]) => `  ${name.padEnd(20)} ${text}`),
     "",
     `Passed to the edge as they are: ${edgeVariables.join(" ")}`,
+    "The runner's own, provider keys among them: npm run runner -- --help",
     "",
   ].join("\n");
 }

@@ -80,7 +80,8 @@ function printedFact(output: string, name: string): string {
   return new RegExp(`${name} +(\\S+)`).exec(output)?.[1] ?? "";
 }
 
-describe("npm start", () => {
+// wrangler takes ten seconds to start on an idle machine, and much longer on a busy one.
+describe("npm start", { timeout: 300_000 }, () => {
   it("brings up everything, runs the example, and leaves nothing behind", async () => {
     const system = await start();
     await untilPrinted(system, "Ctrl-C stops everything");

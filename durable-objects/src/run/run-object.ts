@@ -9,7 +9,13 @@ import { isCurrent } from "./decide-dispatch.ts";
 import { openRun, type OpenRun } from "./open-run.ts";
 import type { Release } from "./release.ts";
 import { owe } from "./run-record.ts";
-import { runSocketPaths, type Refusal, type RunRpc, type UploadGrant } from "./run-rpc.ts";
+import {
+  runSocketPaths,
+  type Refusal,
+  type RunReport,
+  type RunRpc,
+  type UploadGrant,
+} from "./run-rpc.ts";
 import { createdState } from "./state.ts";
 import { RunStore } from "./store.ts";
 import { readTimings } from "./timings.ts";
@@ -89,11 +95,11 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     return { ok: true, view: run.record.view() };
   }
 
-  async view(): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">> {
+  async view(): Promise<({ readonly ok: true } & RunReport) | Refusal<"not_found">> {
     const run = this.#run;
     if (run === null) return notFound;
     await run.outbox.price();
-    return { ok: true, view: run.record.view() };
+    return { ok: true, view: run.record.view(), workspace: run.record.state.workspace };
   }
 
   async grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant> {

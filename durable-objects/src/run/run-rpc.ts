@@ -28,8 +28,8 @@ export interface RunRpc {
   redispatch(attempt: number): Promise<void>;
   /** Commits `run.cancelling` (or the terminal event when nobody runs it) and answers the view after it. */
   cancel(by: string): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">>;
-  /** The run as it is now; prices it when it is over and its cost is still open. */
-  view(): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">>;
+  /** The run as it is now, as its report would say it; prices it when it is over and its cost is still open. */
+  view(): Promise<({ readonly ok: true } & RunReport) | Refusal<"not_found">>;
   /** An upload of this attempt is about to begin: where it may go. Allowed until ten minutes after the end. */
   grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant>;
   /** Remembers an open multipart upload, so that it is aborted when nobody completes it. */

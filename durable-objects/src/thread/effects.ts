@@ -1,7 +1,6 @@
 import { limits } from "@millrace/contracts";
-import type { RunView } from "@millrace/contracts";
 import type { PlatformEnv } from "../platform-env.ts";
-import type { Release, RunRpc } from "../run/run-rpc.ts";
+import type { Release, RunReport, RunRpc } from "../run/run-rpc.ts";
 import { runStub } from "../stubs.ts";
 import { decideConversation } from "./decide-conversation.ts";
 import type { DueList } from "./due-list.ts";
@@ -45,10 +44,10 @@ export class ThreadEffects {
     });
   }
 
-  /** How the run is, from itself; null: its object does not know it. */
-  async ask(run: StoredRun): Promise<RunView | null> {
+  /** What the run would report, from itself; null: its object does not know it. */
+  async ask(run: StoredRun): Promise<RunReport | null> {
     const answer = await this.#stub(run).view();
-    return answer.ok ? answer.view : null;
+    return answer.ok ? { view: answer.view, workspace: answer.workspace } : null;
   }
 
   /** Brings the project's row in D1 up to date. */

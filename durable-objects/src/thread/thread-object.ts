@@ -209,8 +209,8 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     const next = decideNext(this.#store.open());
     if (next.kind !== "ask" || next.runId !== run.runId) return this.#due.settle("ask", run.runId);
     if (next.at > Date.now()) return this.#due.add("ask", run.runId, next.at);
-    const view = await this.#effects.ask(run);
-    if (view) return this.report({ view, workspace: null });
+    const report = await this.#effects.ask(run);
+    if (report) return this.report(report);
     await this.#effects.start(run).confirmed;
   }
 

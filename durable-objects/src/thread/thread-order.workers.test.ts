@@ -1,5 +1,5 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { objectNames } from "../platform-env.ts";
 import {
   claim,
@@ -14,6 +14,7 @@ import {
   withFaults,
   workspaceOf,
 } from "../testing/test-thread.ts";
+import { attach, dueOf, rpcOf } from "../testing/test-run.ts";
 
 describe("order", () => {
   it("releases the first run at once, with nothing before it", async () => {
@@ -65,7 +66,7 @@ describe("order", () => {
     const over = {
       RUNS: {
         getByName: (name: string) => ({
-          view: async () => ({ ok: true, view: reportOf(first, { status: "failed" }).view }),
+          view: async () => ({ ok: true, ...reportOf(first, { status: "failed" }) }),
           init: async () => undefined,
           release: async () => void released.push(name),
         }),
@@ -75,6 +76,32 @@ describe("order", () => {
     expect(released).toEqual([objectNames.run(orgId, second.runId)]);
     expect(await thread.rpc.run(first.runId)).toMatchObject({ view: { status: "failed" } });
     expect(await count(thread, "due WHERE kind = 'ask'")).toBe(0);
+  });
+
+  it("learns by asking what a lost report would have said, the files that the run left included", async () => {
+    const thread = await openThread();
+    const [first, second] = [await create(thread), await create(thread)];
+    const { spec } = first.view;
+    const runner = await attach(spec);
+    await runner.claim();
+    const key = `${orgId}/runs/${first.runId}/attempt-1/workspace.bundle`;
+    const tree = "b".repeat(40);
+    const bundle = { key, sizeBytes: 3, tree, parts: [] };
+    await rpcOf(spec).uploadStored(1, "upload", { kind: "bundle", ...bundle });
+    const change = (sql: string) =>
+      runInDurableObject(thread.stub, (_, { storage }) => void storage.sql.exec(sql));
+    // A thread that does not know the run takes its reports and forgets them.
+    await change("UPDATE runs SET run_id = 'gone' WHERE run_index = 1");
+    await runner.append(1, [], { outcome: { kind: "succeeded", output: "did one" } });
+    await vi.waitFor(async () => expect(await dueOf(spec)).not.toContain("report"), 10_000);
+    await change(`UPDATE runs SET run_id = '${first.runId}', heard_at = 0 WHERE run_index = 1`);
+    expect(await claim(second)).toBeNull();
+    await change("UPDATE due SET at = 0 WHERE kind = 'ask'");
+    await runDurableObjectAlarm(thread.stub);
+    expect(await claimOnceReleased(second)).toMatchObject({
+      conversation: [{ role: "user" }, { role: "assistant", content: "did one" }],
+      workspace: { runId: first.runId, runIndex: 1, tree, bundleKey: key },
+    });
   });
 });
 

@@ -13,6 +13,7 @@ import { ask } from "./api.ts";
 /** A runner that does what a test says, through the front door. */
 export class ScriptedRunner {
   readonly runnerId = crypto.randomUUID();
+  readonly #offered: string[] = [];
   #offers = new Inbox<Offer>();
 
   static async join(slots = 1000): Promise<ScriptedRunner> {
@@ -23,12 +24,18 @@ export class ScriptedRunner {
       if (message.type !== "offer") return;
       const { runId, attempt } = message;
       say({ type: "accept", runId, attempt });
+      runner.#offered.push(runId);
       runner.#offers.put(message);
     });
     const say = (message: RunnerToPool) => socket.send(JSON.stringify(message));
     const { runnerId } = runner;
     say({ type: "hello", runnerId, version: "test", slots, free: slots });
     return runner;
+  }
+
+  /** How often this run was offered. */
+  offersOf(runId: string): number {
+    return this.#offered.filter((offered) => offered === runId).length;
   }
 
   /** Claims this run once it is offered; the runs of other tests may wait. */

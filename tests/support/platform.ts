@@ -92,6 +92,11 @@ export class Platform {
     return readFile(this.#logFile, "utf8").catch(() => "");
   }
 
+  /** Where Miniflare keeps databases and objects. */
+  get stateDirectory(): string {
+    return this.#settings.persistTo;
+  }
+
   get #logFile(): string {
     return join(this.#directory, "edge.log");
   }

@@ -5,22 +5,37 @@ import { releaseAtEnd } from "./cleanup.ts";
 /** Seen from the client that connects through the proxy. */
 type Direction = "requests" | "answers";
 
+/**
+ * What becomes of one connection: its requests never arrive; or what the server says behind the answer to the first
+ * request (a WebSocket's messages) is lost, silently or because the connection breaks at that moment.
+ */
+export type Fate = "pass" | "lose_requests" | "lose_messages" | "break_at_message";
+
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
+  fate: Fate;
+  answers: number;
 }
 
 /**
  * A network between two processes that can fail. It passes bytes as they come, or holds them
  * (`blackhole`: nobody notices anything but silence), or cuts (`cut`: every connection ends, new ones are refused).
- * `restore` passes bytes again, those held included, as TCP would after a partition.
+ * `restore` passes bytes again, those held included, as TCP would after a partition. `slow` makes a direction
+ * take its time, so that a test can cut between a message and its answer.
  */
 export class TcpProxy {
   readonly port: number;
+  /** Bytes that came in from clients so far. */
+  requested = 0;
+  /** Decides about each new connection by the first line of its first request. */
+  fateOf: (requestLine: string) => Fate = () => "pass";
   readonly #server: Server;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #pairs = new Set<Pair>();
   readonly #held = new Set<Direction>();
+  readonly #losers = new Set<Pair>();
+  readonly #lagMs: Record<Direction, number> = { requests: 0, answers: 0 };
   #isCut = false;
 
   private constructor(server: Server, port: number, target: string) {
@@ -52,6 +67,11 @@ export class TcpProxy {
     return this.#pairs.size;
   }
 
+  /** Connections that have lost something to their fate. */
+  get losses(): number {
+    return this.#losers.size;
+  }
+
   /** Ends every connection and refuses new ones. */
   cut(): void {
     this.#isCut = true;
@@ -70,9 +90,16 @@ export class TcpProxy {
     this.#apply();
   }
 
+  /** Lets the bytes of a direction arrive later; what is on its way when a connection ends is lost. */
+  slow(direction: Direction, lagMs: number): void {
+    this.#lagMs[direction] = lagMs;
+  }
+
   restore(): void {
     this.#isCut = false;
     this.#held.clear();
+    this.#lagMs.requests = 0;
+    this.#lagMs.answers = 0;
     this.#apply();
   }
 
@@ -88,15 +115,22 @@ export class TcpProxy {
       client.resetAndDestroy();
       return;
     }
-    const pair = { client, server: connect(this.#target) };
+    const pair: Pair = { client, server: connect(this.#target), fate: "pass", answers: 0 };
     this.#pairs.add(pair);
-    for (const [from, to] of [
-      [pair.client, pair.server],
-      [pair.server, pair.client],
+    client.once("data", (bytes) => {
+      pair.fate = this.fateOf(bytes.toString("latin1").split("\r\n")[0] ?? "");
+    });
+    for (const [direction, from, to] of [
+      ["requests", pair.client, pair.server],
+      ["answers", pair.server, pair.client],
     ] as const) {
       from.setNoDelay(true);
       from.on("data", (bytes) => {
-        if (!to.write(bytes)) from.pause();
+        if (this.#isLost(pair, from)) return;
+        if (direction === "requests") this.requested += bytes.length;
+        const lagMs = this.#lagMs[direction];
+        if (lagMs > 0) setTimeout(() => to.destroyed || to.write(bytes), lagMs).unref();
+        else if (!to.write(bytes)) from.pause();
       });
       to.on("drain", () => this.#flow(pair));
       from.on("end", () => to.end());
@@ -107,6 +141,18 @@ export class TcpProxy {
       });
     }
     this.#flow(pair);
+  }
+
+  #isLost(pair: Pair, from: Socket): boolean {
+    if (from === pair.server) pair.answers += 1;
+    const isLost =
+      pair.fate === "lose_requests"
+        ? from === pair.client
+        : pair.fate !== "pass" && from === pair.server && pair.answers > 1;
+    if (!isLost) return false;
+    this.#losers.add(pair);
+    if (pair.fate === "break_at_message") this.#end(pair);
+    return true;
   }
 
   #apply(): void {

@@ -1,0 +1,29 @@
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import type { Platform } from "./platform.ts";
+
+const IndexedRun = z.object({ runId: z.string(), status: z.string(), attempt: z.int() });
+export type IndexedRun = z.infer<typeof IndexedRun>;
+
+/**
+ * A project's runs in the cross-thread index, first to last. No route shows the index yet, so this looks into the
+ * file that D1 keeps under the edge.
+ */
+export function readRunIndex(platform: Platform, projectId: string): readonly IndexedRun[] {
+  const files = globSync(join(platform.stateDirectory, "d1/**/*.sqlite"));
+  for (const file of files) {
+    const database = new DatabaseSync(file, { readOnly: true });
+    try {
+      const known = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'run_index'").get();
+      if (known === undefined) continue;
+      const query =
+        "SELECT run_id AS runId, status, attempt FROM run_index WHERE project_id = ? ORDER BY run_index";
+      return z.array(IndexedRun).parse(database.prepare(query).all(projectId));
+    } finally {
+      database.close();
+    }
+  }
+  throw new Error(`no registry in ${files.join(" ")}`);
+}

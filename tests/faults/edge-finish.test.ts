@@ -43,5 +43,7 @@ describe("an edge that is killed at a run's end", () => {
     const { projectId } = run;
     const next = await bench.begin("next", { build: [mark("again"), { text: "." }] }, projectId);
     await expectOneAttempt(bench, next, { followers: follow(bench, next), trace: "made\nagain\n" });
+    // It has understood that its last frame had arrived: to it, too, the run ended well.
+    expect(await bench.runner.log()).not.toContain("fenced");
   });
 });

@@ -125,7 +125,7 @@ export const RunView = z.object({
   model: z.string().nullable(),
   modelSource: z.enum(["request", "env", "default"]).nullable(),
   archive: ArchiveRecord.nullable(),
-  /** An attempt has opened a workspace; without one there will never be an archive. */
-  hadWorkspace: z.boolean(),
+  /** Until when the archive of a cancelled run may still follow its end; null: none will. */
+  archiveUntil: z.int().nullable(),
 });
 export type RunView = z.infer<typeof RunView>;

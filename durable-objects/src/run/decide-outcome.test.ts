@@ -105,11 +105,11 @@ describe("decideOutcome while cancelling", () => {
     [{ kind: "cancel_unanswered" }, { forced: true, stopped: false }],
   ] as const)("%o ends cancelled", ([end, data]) => {
     const { state, events } = decide(end, { stage: stages.cancelling });
-    const isFenced = end.kind === "lease_expired" || end.kind === "cancel_unanswered";
+    const isGone = ["lease_expired", "cancel_unanswered", "released"].includes(end.kind);
     expect(state.stage).toEqual({
       kind: "over",
       outcome: "cancelled",
-      uploadsUntil: isFenced ? null : now + 1000,
+      uploadsUntil: isGone ? null : now + 1000,
     });
     expect(state.output).toBeNull();
     expect(events).toEqual([{ type: "run.cancelled", data }]);

@@ -136,10 +136,13 @@ function requeued(state: RunState, now: number, backoffMs: number): Change {
   };
 }
 
-/** A fenced attempt stores nothing more: its files may already belong to another run. */
+/**
+ * A fenced attempt stores nothing more, for its files may already belong to another run; and one that was handed
+ * back has stopped.
+ */
 function over(state: RunState, outcome: TerminalStatus, ended: EndedAttempt): RunState {
-  const fenced = ended.end.kind === "lease_expired" || ended.end.kind === "cancel_unanswered";
-  const uploadsUntil = fenced ? null : ended.now + ended.lateArchiveMs;
+  const isGone = ["lease_expired", "cancel_unanswered", "released"].includes(ended.end.kind);
+  const uploadsUntil = isGone ? null : ended.now + ended.lateArchiveMs;
   return {
     ...state,
     stage: { kind: "over", outcome, uploadsUntil },

@@ -64,7 +64,7 @@ describe("an append", () => {
     expect(await rpcOf(spec).view()).toMatchObject({ view: { version: 2 } });
   });
 
-  it("adds up usage and remembers model and workspace", async () => {
+  it("adds up usage and remembers the model", async () => {
     const spec = await releasedRun();
     const runner = await attach(spec);
     await runner.claim();
@@ -72,14 +72,12 @@ describe("an append", () => {
     const usage = { ...tokens, cachedInputTokens: null, reasoningOutputTokens: 2 };
     const data = { ...usage, provider: "openai", model: "gpt-5" };
     await runner.append(1, [
-      { type: "workspace.ready", data: { restored: false, missing: [], isolated: false } },
       { type: "model.resolved", data: { provider: "openai", model: "gpt-5", source: "env" } },
       { type: "usage", data },
       { type: "usage", data },
     ]);
     expect(await rpcOf(spec).view()).toMatchObject({
       view: {
-        hadWorkspace: true,
         provider: "openai",
         modelSource: "env",
         usage: { inputTokens: 20, cachedInputTokens: null, reasoningOutputTokens: 4 },

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   attach,
   makeSpec,
@@ -20,6 +20,21 @@ describe("a claim", () => {
     second.send({ type: "claim", runnerId: second.runnerId, attempt: 1 });
     expect(await second.next("refused")).toMatchObject({ code: "lease_held" });
     await first.append(1, [delta("still mine")]);
+  });
+
+  it("that is refused ends its socket, whatever was sent behind it", async () => {
+    const spec = await releasedRun();
+    const first = await attach(spec);
+    await first.claim();
+    const second = await attach(spec);
+    second.send({ type: "claim", runnerId: second.runnerId, attempt: 1 });
+    second.send({ type: "heartbeat", id: 1 });
+    second.send({ type: "frame", producerSeq: 1, events: [delta("not mine")] });
+    expect(await second.next("refused")).toMatchObject({ code: "lease_held" });
+    await vi.waitFor(() => expect(second.closes).toEqual([1008]), 10_000);
+    await first.append(1, [delta("still mine")]);
+    const events = await readSoFar(spec, "text.delta");
+    expect(JSON.stringify(events)).not.toContain("not mine");
   });
 
   it("is answered again to the same runner, on its new socket, and starts nothing twice", async () => {

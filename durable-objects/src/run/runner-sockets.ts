@@ -108,6 +108,8 @@ export class RunnerSockets {
     const reply = replies.get(socket) ?? {};
     const link = reply.claimed ?? this.#links.get(socket);
     if (link === undefined) return;
+    // What follows a final refusal in the same tick must not soften it: the socket has to close.
+    if (reply.refused && finalRefusals.has(reply.refused.code)) return;
     replies.set(socket, reply);
     const { record, timings } = this.#parts;
     const { maxAttempts } = record.spec;

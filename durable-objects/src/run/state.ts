@@ -85,7 +85,6 @@ export const RunState = z.object({
   provider: z.string().nullable(),
   model: z.string().nullable(),
   modelSource: z.enum(["request", "env", "default"]).nullable(),
-  hadWorkspace: z.boolean(),
   archive: ArchiveRecord.nullable(),
   artifacts: z.array(Artifact).readonly(),
   /** The files as the last attempt left them. */
@@ -118,7 +117,6 @@ export function createdState(now: number): RunState {
     provider: null,
     model: null,
     modelSource: null,
-    hadWorkspace: false,
     archive: null,
     artifacts: [],
     workspace: null,
@@ -146,6 +144,11 @@ export function runnerOf(stage: Stage): string | null {
 
 function isCancelled(stage: Stage): boolean {
   return stage.kind === "cancelling" || (stage.kind === "over" && stage.outcome === "cancelled");
+}
+
+/** Every other end comes after its archive, or without one. */
+function archiveUntil(stage: Stage): number | null {
+  return stage.kind === "over" && stage.outcome === "cancelled" ? stage.uploadsUntil : null;
 }
 
 /** Where the log stands: the seq of its last event and that event's time. */
@@ -179,6 +182,6 @@ export function viewOf(spec: RunSpec, state: RunState, tail: Tail): RunView {
     model: state.model,
     modelSource: state.modelSource,
     archive: state.archive,
-    hadWorkspace: state.hadWorkspace,
+    archiveUntil: archiveUntil(stage),
   };
 }

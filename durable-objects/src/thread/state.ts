@@ -58,6 +58,6 @@ export function viewOfNewRun(now: number): StoredView {
     model: null,
     modelSource: null,
     archive: null,
-    hadWorkspace: false,
+    archiveUntil: null,
   };
 }

@@ -38,7 +38,7 @@ const view: RunView = {
   model: null,
   modelSource: null,
   archive: null,
-  hadWorkspace: true,
+  archiveUntil: null,
 };
 const place = { runId, runIndex: 2, parentRunId: null, writable: true, view };
 

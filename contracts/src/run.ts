@@ -2,6 +2,7 @@ import { z } from "zod";
 import { FailureCode } from "./errors.ts";
 import { Usage } from "./event.ts";
 import { OrgId, PoolName, ProjectId, RunId } from "./ids.ts";
+import { Json } from "./json.ts";
 
 /** The life of a run, as the run object keeps it. Dialects map it to their own words. */
 export const RunStatus = z.enum([
@@ -61,7 +62,7 @@ export const RunSpec = z.object({
   parentRunId: RunId.nullable(),
   kind: z.enum(["run", "message"]),
   prompt: z.string(),
-  input: z.json().nullable(),
+  input: Json.nullable(),
   provider: ProviderName.nullable(),
   model: z.string().nullable(),
   workspaceBackend: WorkspaceBackend,

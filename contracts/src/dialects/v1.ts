@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ErrorCode } from "../errors.ts";
 import { Usage } from "../event.ts";
 import { ProjectId, RunId } from "../ids.ts";
-import { Json } from "../json.ts";
+import { Json, StoredJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import { Cost, ProviderName, providerAliases, providerNames, WorkspaceBackend } from "../run.ts";
 
@@ -35,9 +35,10 @@ export const page = <T extends z.ZodType>(item: T) =>
 export const V1Status = z.enum(["queued", "running", "completed", "error", "cancelled"]);
 export type V1Status = z.infer<typeof V1Status>;
 
-const Prompt = z
-  .string()
-  .max(limits.promptMaxChars)
+/** Half a surrogate pair is no text: stores and providers would each make something else of it. */
+const Text = z.string().overwrite((text) => text.toWellFormed());
+
+const Prompt = Text.max(limits.promptMaxChars)
   .refine((text) => text.trim().length > 0, "must not be blank")
   .meta({ minLength: 1 });
 
@@ -58,7 +59,9 @@ const Backend = z
   .describe(`One of ${WorkspaceBackend.options.join(", ")}; case does not matter.`);
 
 const runOptions = {
-  input: Json.optional().describe("Additional JSON that the model is given beside the prompt."),
+  input: StoredJson.optional().describe(
+    "Additional JSON that the model is given beside the prompt.",
+  ),
   stream: z.boolean().nullish().describe("Answer with the event stream itself."),
   provider: Provider.nullish(),
   model: z.string().trim().min(1).max(200).nullish(),
@@ -74,7 +77,7 @@ export type MessageCreate = z.infer<typeof MessageCreate>;
 export const ProjectCreate = z
   .object({
     id: ProjectId.nullish().describe("A UUID when it is left out."),
-    name: z.string().trim().min(1).max(200).nullish().describe("The id when it is left out."),
+    name: Text.trim().min(1).max(200).nullish().describe("The id when it is left out."),
   })
   .meta({ id: "ProjectCreate" });
 export type ProjectCreate = z.infer<typeof ProjectCreate>;

@@ -5,6 +5,8 @@ const statusOf = async (path: string) => (await askJson(path)).status;
 
 describe("bad input is refused and creates nothing", () => {
   const nested = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  // Each is 21 digits when it is written again.
+  const growing = Array.from({ length: 180_000 }, () => "1e20").join(",");
   it.each([
     ["no JSON", "{", "invalid_json"],
     ["nothing", "", "invalid_json"],
@@ -21,6 +23,8 @@ describe("bad input is refused and creates nothing", () => {
     ["an unknown backend", '{"prompt":"x","workspaceBackend":"docker"}', "invalid_argument"],
     ["e2b", '{"prompt":"x","workspaceBackend":" E2B "}', "workspace_unavailable"],
     ["input too deep", `{"prompt":"x","input":${nested}}`, "invalid_argument"],
+    ["a number that is none", '{"prompt":"x","input":[{"n":-1e999}]}', "invalid_argument"],
+    ["input that grows", `{"prompt":"x","input":[${growing}]}`, "invalid_argument"],
   ])("%s", async (_, body, code) => {
     const project = await makeProject();
     const answer = await askJson(`${project.path}/runs`, {
@@ -117,5 +121,19 @@ describe("ids", () => {
     await askJson("/v1/projects", { json: { id: "runs" } });
     expect(await makeRun({ path })).toMatchObject({ status: 200 });
     expect(await askJson(`${path}/runs`)).toMatchObject({ status: 200 });
+  });
+});
+
+describe("half a character", () => {
+  it("becomes the same replacement for every reader", async () => {
+    const name = "a\ud800b";
+    const created = await askJson("/v1/projects", { body: `{"name":${JSON.stringify(name)}}` });
+    const path = `/v1/projects/${created.body.data.id}`;
+    expect((await askJson(path)).body.data.name).toBe(created.body.data.name);
+    const { body } = await makeRun({ path }, { prompt: "\udc00 x" });
+    const run = await askJson(`${path}/runs/${body.data.id}`);
+    const messages = await askJson(`${path}/runs/${body.data.id}/messages`);
+    expect(run.body.data.prompt).toBe("\ufffd x");
+    expect(messages.body.data[0].content).toBe("\ufffd x");
   });
 });

@@ -12,8 +12,6 @@ runSocket.get("/runs/:runId/socket", requireRunToken, requireUpgrade, async (c) 
   const url = new URL(runSocketPaths.attach, "https://run");
   url.searchParams.set("org", orgId);
   url.searchParams.set("run", runId);
-  url.searchParams.set("org", orgId);
-  url.searchParams.set("run", runId);
   url.searchParams.set("attempt", String(attempt));
   return runObject(c.env, orgId, runId).fetch(url.href, { headers: { upgrade: "websocket" } });
 });

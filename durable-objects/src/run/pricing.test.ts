@@ -28,7 +28,7 @@ describe("costOf", () => {
       0.025,
     ],
     ["charges reasoning at its own rate", { ...price, reasoning_per_1k: 0.06 }, usage, 0.0244],
-    ["charges reasoning as output at rate 0", { ...price, reasoning_per_1k: 0 }, usage, 0.0214],
+    ["charges no reasoning that is free", { ...price, reasoning_per_1k: 0 }, usage, 0.0184],
     ["takes unreported parts as none", price, { ...usage, cachedInputTokens: null }, 0.025],
   ] as const)("%s", ([, row, used, expected]) => {
     expect(costOf(used, row)).toEqual({

@@ -40,7 +40,7 @@ export function costOf(usage: Usage, price: PriceRow): Cost | null {
     (inputTokens - cached) * price.input_per_1k +
     cached * (price.cached_input_per_1k ?? price.input_per_1k) +
     (outputTokens - reasoning) * price.output_per_1k +
-    reasoning * (price.reasoning_per_1k || price.output_per_1k);
+    reasoning * (price.reasoning_per_1k ?? price.output_per_1k);
   return {
     currency: price.currency,
     estimatedUsd: Number((per1k / 1000).toFixed(8)),

@@ -64,6 +64,23 @@ describe("an append", () => {
     expect(await rpcOf(spec).view()).toMatchObject({ view: { version: 2 } });
   });
 
+  // A commit that fails is sent again with the next socket, for ever: it must not come to that.
+  it.for(["succeeded", "failed"] as const)(
+    "whose outcome, %s, is too large is refused",
+    async (kind) => {
+      const spec = await releasedRun();
+      const runner = await attach(spec);
+      await runner.claim();
+      const text = "x".repeat(2_500_000);
+      const outcome =
+        kind === "succeeded"
+          ? { kind, output: text }
+          : ({ kind, code: "provider_error", error: text, retryable: true } as const);
+      runner.send({ type: "frame", producerSeq: 1, events: [], outcome });
+      expect(await runner.next("refused")).toMatchObject({ code: "invalid" });
+    },
+  );
+
   it("adds up usage and remembers the model", async () => {
     const spec = await releasedRun();
     const runner = await attach(spec);

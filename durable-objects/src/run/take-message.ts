@@ -1,4 +1,4 @@
-import type { Frame, RunRefusal, RunnerToRun } from "@millrace/contracts";
+import type { Frame, Outcome, RunRefusal, RunnerToRun } from "@millrace/contracts";
 import { decideAppend } from "./decide-append.ts";
 import { decideClaim } from "./decide-claim.ts";
 import { renewedLease } from "./decide-expiry.ts";
@@ -101,12 +101,25 @@ function append(draft: Draft, { link, reply }: Said, frame: Frame, terms: Terms)
 
 function write(draft: Draft, frame: Frame, { leaseMs }: Terms): boolean {
   const { outcome } = frame;
-  if (outcome?.kind === "succeeded" && !fitsInline(outcome.output)) return false;
+  if (outcome !== undefined && !fitsInline(textOf(outcome))) return false;
   if (!draft.append(frame.events, frame.steps)) return false;
   draft.position = { epoch: draft.position.epoch, next: frame.producerSeq + 1 };
   draft.lease = renewedLease(draft.now, leaseMs);
   if (outcome !== undefined) draft.endAttempt(outcome, Math.random());
   return true;
+}
+
+/** What an outcome brings into the run's state and its last event. */
+function textOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "succeeded":
+      return outcome.output;
+    case "failed":
+      return outcome.error;
+    case "cancelled":
+    case "released":
+      return "";
+  }
 }
 
 function renew(draft: Draft, { link, reply }: Said, { leaseMs }: Terms): boolean {

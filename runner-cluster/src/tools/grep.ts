@@ -30,10 +30,14 @@ export const grep: Tool<Args> = {
   async execute(args, context) {
     if (args.regex) checkExpression(args.pattern);
     const path = toolPath(context.workspace, args.path);
-    const { matches, cut } = await findMatches(args, path, context);
+    const { matches, cut, skipped } = await findMatches(args, path, context);
     const lines = matches.map((match) => `${match.path}:${match.line}: ${match.text}`);
-    const note = cut ? ["[more matches: narrow the search]"] : [];
-    const content = [...lines, ...note].join("\n") || "No line matches.";
+    const notes = [
+      ...(matches.length === 0 ? ["No line matches."] : []),
+      ...(cut ? ["[more matches: narrow the search]"] : []),
+      ...(skipped > 0 ? [`[${skipped} file(s) too large to search]`] : []),
+    ];
+    const content = [...lines, ...notes].join("\n");
     const text = cutTail(content, toolBounds.outputChars);
     const { callId, phase } = context;
     return {
@@ -74,7 +78,7 @@ async function findMatches(args: Args, path: string, context: ToolContext) {
     ...match,
     path: prefix + match.path,
   }));
-  return { matches, cut: result.cut };
+  return { matches, cut: result.cut, skipped: result.skipped };
 }
 
 /** The files to search: one that was named, or all below a directory. */

@@ -28,12 +28,19 @@ async function list(search: Of<"list">): Promise<SearchResult> {
 function grep(search: Of<"grep">): SearchResult {
   const matches: GrepMatch[] = [];
   const hits = matcherOf(search);
+  let skipped = 0;
   for (const path of search.paths) {
-    const room = toolBounds.grepMaxMatches - matches.length;
-    if (room <= 0) return { kind: "grepped", matches, cut: true };
-    matches.push(...grepFile(join(search.directory, path), path, hits).slice(0, room));
+    const text = textOf(join(search.directory, path));
+    if (text === "too_large") skipped += 1;
+    if (typeof text === "string") continue;
+    for (const match of matchesIn(text.bytes, path, hits)) {
+      if (matches.length >= toolBounds.grepMaxMatches) {
+        return { kind: "grepped", matches, cut: true, skipped };
+      }
+      matches.push(match);
+    }
   }
-  return { kind: "grepped", matches, cut: false };
+  return { kind: "grepped", matches, cut: false, skipped };
 }
 
 function matcherOf(search: Of<"grep">): (line: string) => boolean {
@@ -46,28 +53,26 @@ function matcherOf(search: Of<"grep">): (line: string) => boolean {
   return (line) => line.toLowerCase().includes(lower);
 }
 
-function grepFile(
-  absolute: string,
+function* matchesIn(
+  bytes: Buffer,
   path: string,
   hits: (line: string) => boolean,
-): readonly GrepMatch[] {
-  const text = textOf(absolute);
-  if (text === null) return [];
-  return text
-    .split("\n")
-    .map((line, index) => ({ path, line: index + 1, text: line }))
-    .filter((candidate) => hits(candidate.text))
-    .map((match) => ({ ...match, text: match.text.slice(0, toolBounds.grepLineChars) }));
+): Generator<GrepMatch> {
+  for (const [index, line] of bytes.toString("utf8").split("\n").entries()) {
+    if (!hits(line)) continue;
+    yield { path, line: index + 1, text: line.slice(0, toolBounds.grepLineChars) };
+  }
 }
 
-/** Null for what is not worth a search: links, directories, large and binary files, files gone meanwhile. */
-function textOf(absolute: string): string | null {
+/** `nothing` for what is not worth a search: links, directories, binary files, files gone meanwhile. */
+function textOf(absolute: string): { readonly bytes: Buffer } | "nothing" | "too_large" {
   try {
     const found = lstatSync(absolute);
-    if (!found.isFile() || found.size > toolBounds.grepMaxFileBytes) return null;
+    if (!found.isFile()) return "nothing";
+    if (found.size > toolBounds.grepMaxFileBytes) return "too_large";
     const bytes = readFileSync(absolute);
-    return isBinary(bytes) ? null : bytes.toString("utf8");
+    return isBinary(bytes) ? "nothing" : { bytes };
   } catch {
-    return null;
+    return "nothing";
   }
 }

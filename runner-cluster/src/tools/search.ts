@@ -23,7 +23,13 @@ export interface GrepMatch {
 
 export type SearchResult =
   | { readonly kind: "listed"; readonly paths: readonly string[] }
-  | { readonly kind: "grepped"; readonly matches: readonly GrepMatch[]; readonly cut: boolean };
+  | {
+      readonly kind: "grepped";
+      readonly matches: readonly GrepMatch[];
+      readonly cut: boolean;
+      /** Files that are too large to search. */
+      readonly skipped: number;
+    };
 
 /** The visible files below a directory that a glob names, relative to that directory. */
 export async function listFiles(

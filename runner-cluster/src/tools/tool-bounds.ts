@@ -2,8 +2,8 @@
 export const toolBounds = {
   /** Most that one tool result may hold, for the event as for the model. */
   outputChars: 64 * 1024,
-  /** Most that is kept of a command's output for the file that holds the whole. */
-  spoolChars: 16 * 1024 * 1024,
+  /** Most that is kept of each stream of a command, so that both fit into a file that can be read. */
+  spoolChars: 8 * 1024 * 1024,
   chunkChars: 2_000,
   commandLabelChars: 200,
   readMaxBytes: 20 * 1024 * 1024,
@@ -13,7 +13,8 @@ export const toolBounds = {
   listMaxEntries: 1_000,
   grepMaxMatches: 200,
   grepLineChars: 500,
-  grepMaxFileBytes: 2 * 1024 * 1024,
+  /** Not below readMaxBytes: a file that is too long to be read is one to search. */
+  grepMaxFileBytes: 20 * 1024 * 1024,
   searchTimeoutMs: 15_000,
   patternChars: 1_000,
 } as const;

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunnerEvent } from "@millrace/contracts";
 import { afterEach, describe, it } from "vitest";
@@ -229,6 +229,23 @@ describe("glob and grep", () => {
     await expect(call("grep", { pattern: "(", regex: true })).rejects.toMatchObject({
       code: "invalid_arguments",
     });
+  });
+
+  it("search the long output of a command, and say what is too large to search", async ({
+    expect,
+  }) => {
+    const { call, workspace } = use({ "a.txt": "needle" });
+    await call("run_command", { command: "seq 1 400000; echo oops >&2" });
+    const where = { path: ".millrace/tool-output/c1.txt" };
+    const found = await call("grep", { ...where, pattern: "222222" });
+    expect(found.content).toBe(".millrace/tool-output/c1.txt:222223: 222222");
+    expect((await call("grep", { ...where, pattern: "oops" })).output).toMatchObject({
+      matchCount: 1,
+    });
+    truncateSync(join(workspace.root, "a.txt"), toolBounds.grepMaxFileBytes + 1);
+    expect((await call("grep", { pattern: "needle" })).content).toBe(
+      "No line matches.\n[1 file(s) too large to search]",
+    );
   });
 
   it("do not follow links out of the workspace", async ({ expect }) => {

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openPromise } from "yauzl";
+import { AttemptFenced } from "../attempt/attempt.ts";
 import { ArchiveTooLarge } from "./archive-workspace.ts";
 import { execFileSync } from "node:child_process";
 import { prepareRoot } from "./project-layout.ts";
@@ -90,6 +91,16 @@ describe("archive", () => {
     const small = await host.open({}, { zip: { maxBytes: 100, maxFiles: 200 } });
     write(small, "a", "x".repeat(99));
     await expect(small.archive()).rejects.toThrow(ArchiveTooLarge);
+    expect(readdirSync(spool())).toEqual([]);
+  });
+
+  it("stores nothing when another run took the workspace meanwhile", async () => {
+    const workspace = await host.open();
+    write(workspace, "a", "x");
+    const storing = workspace.archive();
+    writeFileSync(join(host.folder, "workspaces/.millrace/locks/p/2.jsonl"), "");
+    await expect(storing).rejects.toThrow(AttemptFenced);
+    expect(existsSync(host.store.pathOf("zip"))).toBe(false);
     expect(readdirSync(spool())).toEqual([]);
   });
 

@@ -25,16 +25,22 @@ interface ArchiveEntry {
   readonly mtime: Date;
 }
 
-/** Writes the zip to a temporary file, since the platform must be told the size first, and uploads it. */
+/**
+ * Writes the zip to a temporary file, since the platform must be told the size first, and uploads it. A
+ * successor that did not wait longer may have changed files meanwhile, so `assertHeld` is asked again.
+ */
 export async function archiveWorkspace(
   layout: ProjectLayout,
   limits: ZipLimits,
   store: WorkspaceStore,
+  assertHeld: () => void,
 ): Promise<{ readonly key: string; readonly sizeBytes: number; readonly fileCount: number }> {
+  assertHeld();
   const entries = await collectEntries(layout.root, limits);
   const spool = spoolFile(layout, "zip");
   try {
     await writeZip(entries, spool);
+    assertHeld();
     const sizeBytes = (await stat(spool)).size;
     const fileCount = entries.length;
     const { key } = await store.upload(spool, { kind: "zip", sizeBytes, fileCount });

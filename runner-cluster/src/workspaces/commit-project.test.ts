@@ -82,7 +82,10 @@ describe("commit", () => {
     const workspace = await host.open();
     write(workspace, "a", "1");
     const made = await workspace.commit(message);
+    // As if the runner had died between the branch and the index.
+    rmSync(join(workspace.root, ".git/index"));
     expect(await workspace.commit(message)).toEqual(made);
+    expect(userGit(workspace, "status", "--porcelain")).toBe("");
     await workspace.release();
     const second = await host.open({ runId: runIds.second, runIndex: 2 });
     expect(await second.commit("x")).toEqual({ outcome: "skipped", reason: "no_changes" });

@@ -54,10 +54,15 @@ async function commitTo(
   try {
     await copyFile(snapshots.indexFile, index);
     const tree = await keepUntouchable({ ...snapshots.place, index }, layout, last.tree, current);
+    // Renamed, not written: the index there may be a link to somewhere else.
+    const placeIndex = (): Promise<void> => rename(index, join(layout.gitDir, "index"));
     if (tree === last.tree) {
-      return repository.head !== null && last.message.includes(request.runId)
-        ? { outcome: "committed", commitSha: repository.head }
-        : { outcome: "skipped", reason: "no_changes" };
+      const commitSha = last.message.includes(request.runId) ? repository.head : null;
+      if (commitSha === null) return { outcome: "skipped", reason: "no_changes" };
+      // An attempt that died right after its commit may have left the index behind it.
+      request.assertHeld();
+      await placeIndex();
+      return { outcome: "committed", commitSha };
     }
     const commitSha = await makeCommit(request, tree, repository.head);
     await snapshots.giveToProject([
@@ -66,8 +71,7 @@ async function commitTo(
     ]);
     request.assertHeld();
     await writeRef(layout.gitDir, repository.branch ?? "HEAD", commitSha);
-    // Renamed, not written: the index there may be a link to somewhere else.
-    await rename(index, join(layout.gitDir, "index"));
+    await placeIndex();
     return { outcome: "committed", commitSha };
   } finally {
     await rm(index, { force: true });

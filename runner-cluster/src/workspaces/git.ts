@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
 
 /** Git is not installed on this machine. */
 export class GitMissing extends Error {
@@ -14,6 +17,11 @@ export class GitFailed extends Error {
     super(`git ${verb} failed: ${detail.slice(0, 500)}`);
     this.detail = detail;
   }
+}
+
+/** A git command said more than its caller would take, and was ended. */
+export class GitTooMuch extends Error {
+  override readonly name = "GitTooMuch";
 }
 
 export interface GitPlace {
@@ -32,6 +40,14 @@ export interface GitInput {
   readonly input?: string | Buffer;
   /** Exit codes that are answers, not failures. */
   readonly accept?: readonly number[];
+  /** More output than this is not held in memory: the command is ended with GitTooMuch. */
+  readonly maxBytes?: number;
+}
+
+/** One end of a pipe between two gits. */
+export interface GitCall {
+  readonly place: GitPlace;
+  readonly args: readonly string[];
 }
 
 const settings: readonly string[] = [
@@ -59,9 +75,31 @@ const fixedArguments = settings.flatMap((setting) => ["-c", setting]);
 export async function git(
   place: GitPlace,
   args: readonly string[],
-  { input, accept = [] }: GitInput = {},
+  { input, accept = [], maxBytes = Number.POSITIVE_INFINITY }: GitInput = {},
 ): Promise<Buffer> {
-  const child = spawn("git", [...fixedArguments, ...args], {
+  const { child, ended } = start({ place, args }, accept);
+  child.stdin.end(input);
+  try {
+    const [stdout] = await Promise.all([collect(child.stdout, maxBytes), ended]);
+    return stdout;
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+/** Feeds one git what another says: a pack can be larger than memory. `input` is for the first. */
+export async function pipeGit(from: GitCall, to: GitCall, input: string): Promise<void> {
+  const source = start(from, []);
+  const sink = start(to, []);
+  source.child.stdin.end(input);
+  sink.child.stdout.resume();
+  // Whichever breaks the pipe ends with an exit code that says why.
+  const piped = pipeline(source.child.stdout, sink.child.stdin).catch(() => undefined);
+  await Promise.all([source.ended, sink.ended, piped]);
+}
+
+function start({ place, args }: GitCall, accept: readonly number[]) {
+  const child: ChildProcessWithoutNullStreams = spawn("git", [...fixedArguments, ...args], {
     cwd: place.workTree ?? place.gitDir,
     env: environmentOf(place),
     stdio: "pipe",
@@ -72,11 +110,23 @@ export async function git(
   });
   // Git may end without reading all of its input; its exit code says whether that is bad.
   child.stdin.on("error", () => undefined);
-  child.stdin.end(input);
-  const output = Promise.all([buffer(child.stdout), buffer(child.stderr)]);
-  const [code, [stdout, stderr]] = await Promise.all([closed, output]);
-  if (code !== null && [0, ...accept].includes(code)) return stdout;
-  throw new GitFailed(args[0] ?? "", stderr.toString("utf8").trim() || `exit ${String(code)}`);
+  const judge = async (): Promise<void> => {
+    const [code, stderr] = await Promise.all([closed, buffer(child.stderr)]);
+    if (code !== null && [0, ...accept].includes(code)) return;
+    throw new GitFailed(args[0] ?? "", stderr.toString("utf8").trim() || `exit ${String(code)}`);
+  };
+  return { child, ended: judge() };
+}
+
+async function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk as Buffer);
+    bytes += (chunk as Buffer).byteLength;
+    if (bytes > maxBytes) throw new GitTooMuch(`git said more than ${maxBytes} bytes`);
+  }
+  return Buffer.concat(chunks);
 }
 
 const notThere = "git is not installed";

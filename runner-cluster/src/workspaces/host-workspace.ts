@@ -121,11 +121,9 @@ export class HostWorkspace implements Workspace {
     const from = since ?? (await this.#baseTree());
     if (tree === from) return { tree, pack: null };
     const known = from !== null && (await snapshots.has(from)) ? from : null;
-    const pack = await snapshots.pack(tree, known);
-    if (pack.byteLength <= packMaxBytes) return { tree, pack: pack.toString("base64") };
-    this.#parts.config.log.warn("a change is too large to travel with its step", {
-      bytes: pack.byteLength,
-    });
+    const pack = await snapshots.pack(tree, known, packMaxBytes);
+    if (pack) return { tree, pack: pack.toString("base64") };
+    this.#parts.config.log.warn("a change is too large to travel with its step", { packMaxBytes });
     return { tree, pack: null };
   }
 
@@ -170,9 +168,8 @@ export class HostWorkspace implements Workspace {
     readonly sizeBytes: number;
     readonly fileCount: number;
   }> {
-    this.#assertHeld();
     const { config, layout } = this.#parts;
-    return archiveWorkspace(layout, config.zip, config.store);
+    return archiveWorkspace(layout, config.zip, config.store, () => this.#assertHeld());
   }
 
   async storeState(): Promise<void> {

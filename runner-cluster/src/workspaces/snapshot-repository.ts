@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { git, GitFailed, gitLine } from "./git.ts";
+import { git, GitFailed, gitLine, GitTooMuch, pipeGit } from "./git.ts";
 import type { GitPlace } from "./git.ts";
 import { makeRepository } from "./git-skeleton.ts";
 import { gitExcludePatterns, isHiddenPath } from "./path-policy.ts";
@@ -98,9 +98,7 @@ export class SnapshotRepository {
 
   /** With the objects, since a command may delete the project's `.git` at any time. */
   async #trackWhatIsCommitted(commit: string): Promise<void> {
-    const input = `${commit}^{tree}\n`;
-    const pack = await git(this.place, ["pack-objects", "--revs", "--stdout", "-q"], { input });
-    await git(this.#place, ["index-pack", "--stdin"], { input: pack });
+    await copyObjects(this.place, this.#place, `${commit}^{tree}\n`);
     await git(this.#place, ["read-tree", await this.#treeOf(commit)]);
   }
 
@@ -116,10 +114,15 @@ export class SnapshotRepository {
     );
   }
 
-  /** The objects of `tree` that `since` has not. */
-  pack(tree: string, since: string | null): Promise<Buffer> {
+  /** The objects of `tree` that `since` has not; null when they take more than `maxBytes`. */
+  async pack(tree: string, since: string | null, maxBytes: number): Promise<Buffer | null> {
     const input = since === null ? `${tree}\n` : `${tree}\n^${since}\n`;
-    return git(this.#place, ["pack-objects", "--revs", "--stdout", "-q"], { input });
+    try {
+      return await git(this.#place, packObjects, { input, maxBytes });
+    } catch (error) {
+      if (error instanceof GitTooMuch) return null;
+      throw error;
+    }
   }
 
   async unpack(pack: Buffer): Promise<void> {
@@ -186,10 +189,8 @@ export class SnapshotRepository {
   /** Copies what these commits need into the project's own object store. */
   async giveToProject(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    const input = ids.map((id) => `${id}\n`).join("");
-    const pack = await git(this.place, ["pack-objects", "--revs", "--stdout", "-q"], { input });
-    const place = { ...this.#place, objects: this.#projectObjects };
-    await git(place, ["index-pack", "--stdin"], { input: pack });
+    const project = { ...this.#place, objects: this.#projectObjects };
+    await copyObjects(this.place, project, ids.map((id) => `${id}\n`).join(""));
   }
 
   /** Drops what no ref names, when there is much of it. States of a run that is over are such. */
@@ -197,6 +198,14 @@ export class SnapshotRepository {
     const counted = await gitLine(this.#place, ["count-objects"]);
     if (Number.parseInt(counted, 10) > 5_000) await git(this.#place, ["gc", "-q", "--prune=now"]);
   }
+}
+
+const packObjects: readonly string[] = ["pack-objects", "--revs", "--stdout", "-q"];
+
+/** `revisions` as pack-objects reads them: one a line, `^` before what the other has. */
+function copyObjects(from: GitPlace, to: GitPlace, revisions: string): Promise<void> {
+  const source = { place: from, args: packObjects };
+  return pipeGit(source, { place: to, args: ["index-pack", "--stdin"] }, revisions);
 }
 
 const inBundle = (name: string): string => name.replace(/^refs\//, carriedRefs);

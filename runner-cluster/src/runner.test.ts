@@ -78,12 +78,13 @@ describe("Runner", () => {
     platform.offer(1);
     platform.offer(2);
     platform.offer(1, undefined, another);
-    await vi.waitFor(() => expect(platform.poolSaid).toHaveLength(6), eventually);
+    await vi.waitFor(() => expect(platform.poolSaid).toHaveLength(7), eventually);
     const { runId } = platform;
     expect(platform.poolSaid.slice(1)).toEqual([
       { type: "accept", runId, attempt: 1 },
       { type: "status", free: 0 },
       { type: "accept", runId, attempt: 1 },
+      { type: "status", free: 0 },
       { type: "decline", runId, attempt: 2, reason: "already_running" },
       { type: "decline", runId: another, attempt: 1, reason: "full" },
     ]);

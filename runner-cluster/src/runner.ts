@@ -85,7 +85,9 @@ export class Runner {
     });
     switch (decision.kind) {
       case "accepted_before":
-        return this.#pool.say({ type: "accept", runId, attempt });
+        this.#pool.say({ type: "accept", runId, attempt });
+        // The pool takes a slot off for every accept, and this one was counted before.
+        return this.#sayFree();
       case "decline":
         return this.#pool.say({ type: "decline", runId, attempt, reason: decision.reason });
       case "accept":

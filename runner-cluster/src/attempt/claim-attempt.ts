@@ -46,12 +46,14 @@ export async function claimAttempt(options: ClaimOptions): Promise<ClaimedAttemp
   } catch (error) {
     log.error("the checkpoint could not be read", { error });
     const attempt = new LiveAttempt({ ...parts, steps: [] });
-    await attempt.finish({
+    const outcome = {
       kind: "failed",
       code: "runner_error",
       error: "The run's checkpoint could not be read.",
       retryable: true,
-    });
+    } as const;
+    // A rejection means fenced: somebody else has the run.
+    await attempt.finish(outcome).catch(() => undefined);
     return undefined;
   }
 }

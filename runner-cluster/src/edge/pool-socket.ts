@@ -61,7 +61,8 @@ export class PoolSocket {
       case "offer":
         return this.#options.onOffer(message);
       case "withdraw":
-        // An offer is answered at once, so there is none to take back; a claim that comes too late is refused.
+        // An offer is answered at once, so there is none to take back; a claim that comes too late is
+        // refused, and the status that follows it gives the slot back.
         return undefined;
     }
   }

@@ -100,6 +100,8 @@ const maxRestarts = 10;
 
 function send(child: ChildProcess, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    child.stdin?.write(text, (error) => (error ? reject(error) : resolve()));
+    // A process that could not be started for want of descriptors has no pipe.
+    if (!child.stdin) return reject(new Error("the watchdog could not be started"));
+    child.stdin.write(text, (error) => (error ? reject(error) : resolve()));
   });
 }

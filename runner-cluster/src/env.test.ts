@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { describeEnv, readEnv, secretValues } from "./env.ts";
+import { variablesOf } from "./models/provider-env.ts";
+import { providers } from "./models/providers.ts";
 
 const read = (raw: Record<string, string>) => readEnv({ POOL_TOKEN: "pool-secret", ...raw });
 
@@ -22,6 +24,7 @@ describe("readEnv", () => {
   });
 
   it.each([
+    ["POOL_TOKEN", "brücke ☂"],
     ["RUNNER_SLOTS", "0"],
     ["RUNNER_SLOTS", "many"],
     ["EDGE_URL", "ftp://edge"],
@@ -40,8 +43,14 @@ describe("readEnv", () => {
     ["/w", "/w-state", true],
     ["/w/projects", "/w", true],
     ["/w", "/..state", true],
+    ["/w", "/w/..state", false],
   ])("root %s with state %s: %s", (root, state, ok) => {
     expect(read({ WORKSPACE_ROOT: root, STATE_DIR: state }).ok).toBe(ok);
+  });
+
+  it("keeps the workspaces of a second state beside it", () => {
+    const result = read({ STATE_DIR: "/s/" });
+    expect(result.ok && result.env.WORKSPACE_ROOT).toBe("/s-workspaces");
   });
 
   it("knows its secrets", () => {
@@ -52,7 +61,8 @@ describe("readEnv", () => {
 
 it("describes every knob with its default", () => {
   const text = describeEnv();
-  for (const part of ["POOL_TOKEN", "(required)", "RUN_TIMEOUT_MS", "7200000", "OPENAI_API_KEY"]) {
+  for (const part of ["POOL_TOKEN", "(required)", "RUN_TIMEOUT_MS", "7200000"]) {
     expect(text).toContain(part);
   }
+  for (const name of providers.flatMap(variablesOf)) expect(text).toContain(name);
 });

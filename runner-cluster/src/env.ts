@@ -1,10 +1,11 @@
 import { homedir } from "node:os";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { PoolName } from "@millrace/contracts";
 import { z } from "zod";
 import { EngineEnv } from "./engine/engine-env.ts";
-import { ProviderEnv, secretsOf } from "./models/provider-env.ts";
+import { ProviderEnv, secretsOf, variablesOf } from "./models/provider-env.ts";
 import { providers } from "./models/providers.ts";
+import { isWithin } from "./workspaces/system-view.ts";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const directory = (fallback: string) =>
@@ -21,11 +22,18 @@ const Knobs = z.object({
     .url({ protocol: /^https?$/ })
     .default("http://127.0.0.1:8787")
     .describe("the edge this runner works for"),
-  POOL_TOKEN: z.string().trim().min(1).describe("opens the pool; the edge prints the one it made"),
+  POOL_TOKEN: z
+    .string()
+    .trim()
+    // It travels in a header.
+    .regex(/^[!-~]+$/, "only ASCII, without blanks")
+    .describe("opens the pool; the edge prints the one it made"),
   POOL: PoolName.default("default").describe("the pool to join"),
   RUNNER_SLOTS: positive(4).describe("runs executed at a time"),
   STATE_DIR: directory(".state").describe("the edge's local state; never inside WORKSPACE_ROOT"),
-  WORKSPACE_ROOT: directory(".workspaces").describe("one directory per project"),
+  WORKSPACE_ROOT: directory(".workspaces").describe(
+    "one directory per project; beside STATE_DIR when only that is set",
+  ),
   AUTO_GIT_COMMIT: z.stringbool().default(true).describe("commit what a run changed"),
   AGENT_GIT_NAME: z.string().min(1).default("Millrace Agent").describe("author of those commits"),
   AGENT_GIT_EMAIL: z
@@ -56,16 +64,24 @@ export type EnvResult =
 
 /** Parses the environment. `KEY=` means "not set". Its only caller is main.ts. */
 export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
-  const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
+  const set = withOwnRoot(
+    Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim())),
+  );
   const knobs = Knobs.safeParse(set);
   if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
   const provider = ProviderEnv.safeParse(set);
   if (!provider.success) return { ok: false, problem: z.prettifyError(provider.error) };
   const { STATE_DIR, WORKSPACE_ROOT } = knobs.data;
-  if (!relative(WORKSPACE_ROOT, STATE_DIR).startsWith("..")) {
+  if (isWithin(STATE_DIR, WORKSPACE_ROOT)) {
     return { ok: false, problem: "STATE_DIR must not lie inside WORKSPACE_ROOT" };
   }
   return { ok: true, env: { ...knobs.data, providers: provider.data } };
+}
+
+/** A second state gets workspaces of its own, here as with `npm start`. */
+function withOwnRoot(set: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (!set["STATE_DIR"] || set["WORKSPACE_ROOT"]) return set;
+  return { ...set, WORKSPACE_ROOT: `${set["STATE_DIR"].replace(/\/+$/, "")}-workspaces` };
 }
 
 /** Values that must appear in no log line, event or command environment. */
@@ -81,8 +97,7 @@ export function describeEnv(): string {
     return `  ${name.padEnd(20)} ${schema.description ?? ""} ${value}`;
   });
   const keys = providers.map((provider) => {
-    const names = [...provider.keyEnv, ...provider.modelEnv, ...provider.baseUrlEnv];
-    return `  ${provider.name.padEnd(20)} ${names.join(" ")}`;
+    return `  ${provider.name.padEnd(20)} ${variablesOf(provider).join(" ")}`;
   });
   return [
     "millrace runner: executes runs for an edge. Settings come from the environment:",
@@ -91,7 +106,7 @@ export function describeEnv(): string {
     `  ${"AGENT_PROVIDER".padEnd(20)} provider of runs that name none (the first with a key)`,
     `  ${"AGENT_MODEL".padEnd(20)} model of runs that name none (the provider's default)`,
     "",
-    "Keys, models and base URLs of the providers:",
+    "Keys, models, base URLs and options of the providers:",
     "",
     ...keys,
     "",

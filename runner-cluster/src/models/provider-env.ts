@@ -9,7 +9,8 @@ const Optional = z
   .transform((value) => (value === "" ? undefined : value))
   .optional();
 
-const variablesOf = (provider: Provider): readonly string[] => [
+/** Every variable that says something about this provider. */
+export const variablesOf = (provider: Provider): readonly string[] => [
   ...provider.keyEnv,
   ...provider.modelEnv,
   ...provider.baseUrlEnv,

@@ -1,4 +1,4 @@
-import { edgeVariables } from "./settings.ts";
+import { EdgeKnobs } from "./settings.ts";
 
 const knobs = [
   ["PORT", "the edge's port (8787)"],
@@ -15,8 +15,10 @@ export function knobsHelp(command: string): string {
     `${command}: settings come from the environment or from .env in the checkout.`,
     "",
     ...knobs.map(([name, text]) => `  ${name.padEnd(20)} ${text}`),
+    ...Object.entries(EdgeKnobs.shape).map(
+      ([name, schema]) => `  ${name.padEnd(20)} ${schema.description ?? ""}`,
+    ),
     "",
-    `Passed to the edge as they are: ${edgeVariables.join(" ")}`,
     "The runner's own, provider keys among them: npm run runner -- --help",
     "",
   ].join("\n");

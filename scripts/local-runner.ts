@@ -45,6 +45,8 @@ export class LocalRunner {
     while (!this.#stopping.signal.aborted) {
       const startedAt = Date.now();
       this.#process = await this.#spawn();
+      // Stopped while it was being made: `stop` knew only the one before.
+      if (this.#stopping.signal.aborted) await this.#process.stop(0);
       const { code, signal } = await this.#process.exited;
       if (this.#stopping.signal.aborted) return;
       this.#failures = Date.now() - startedAt > wellAfterMs ? 1 : this.#failures + 1;

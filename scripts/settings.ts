@@ -9,23 +9,31 @@ export class StartRefused extends Error {
   override readonly name = "StartRefused";
 }
 
+/** It travels in a header. */
+const secret = z.string().regex(/^[!-~]{8,}$/, "at least 8 ASCII characters, without blanks");
+
 const Knobs = z.object({
   PORT: z.coerce.number().int().min(1).max(65_535).default(8787),
   HOST: z.string().default("127.0.0.1"),
-  AGENT_API_KEY: z.string().min(8).optional(),
-  POOL_TOKEN: z.string().min(8).optional(),
+  AGENT_API_KEY: secret.optional(),
+  POOL_TOKEN: secret.optional(),
   STATE_DIR: z.string().optional(),
   WORKSPACE_ROOT: z.string().optional(),
 });
 
-/** Settings of the Worker that are passed on as they are; `PlatformEnv` says what each means. */
-export const edgeVariables = [
-  "CORS_ORIGINS",
-  "DISPATCH_FAST_PATH",
-  "LEASE_MS",
-  "START_DEADLINE_MS",
-  "MAX_ATTEMPTS",
-] as const;
+const positive = z.coerce.number().int().positive().transform(String).optional();
+
+/** The Worker's own settings. It would notice a wrong one only at the first run. */
+export const EdgeKnobs = z.object({
+  CORS_ORIGINS: z.string().optional().describe("origins of browsers, by comma (localhost)"),
+  DISPATCH_FAST_PATH: z
+    .enum(["on", "off"])
+    .optional()
+    .describe("off: runs reach a runner by the queue alone (on)"),
+  LEASE_MS: positive.describe("a runner that is silent for this is replaced (30000)"),
+  START_DEADLINE_MS: positive.describe("a run waits this long for a runner (86400000)"),
+  MAX_ATTEMPTS: positive.describe("attempts of a run (3)"),
+});
 
 export interface Settings {
   readonly host: string;
@@ -43,6 +51,8 @@ export function readSettings(raw: NodeJS.ProcessEnv): Settings {
   const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
   const knobs = Knobs.safeParse(given);
   if (!knobs.success) throw new StartRefused(z.prettifyError(knobs.error));
+  const edge = EdgeKnobs.safeParse(given);
+  if (!edge.success) throw new StartRefused(z.prettifyError(edge.error));
   const { HOST, PORT, STATE_DIR, WORKSPACE_ROOT, AGENT_API_KEY, POOL_TOKEN } = knobs.data;
   const stateDir = resolve(checkout, STATE_DIR ?? ".state");
   // Derived from the state's name, so that a second state gets workspaces of its own.
@@ -56,7 +66,7 @@ export function readSettings(raw: NodeJS.ProcessEnv): Settings {
     apiKey: AGENT_API_KEY,
     poolToken: POOL_TOKEN,
     edge: Object.fromEntries(
-      edgeVariables.flatMap((name) => (given[name] ? [[name, given[name]]] : [])),
+      Object.entries(edge.data).flatMap(([name, value]) => (value ? [[name, value]] : [])),
     ),
   };
 }

@@ -75,8 +75,14 @@ async function startRunner(around: RunnerSurroundings, signal: AbortSignal): Pro
     logFile,
     onRestart: (message) => console.error(message),
   });
-  await step("starting a runner", () => hasJoined(runner, logFile, signal));
-  return runner;
+  try {
+    await step("starting a runner", () => hasJoined(runner, logFile, signal));
+    return runner;
+  } catch (error) {
+    // It would be replaced for ever, and keep this process alive that has already said what is wrong.
+    await runner.stop();
+    throw error;
+  }
 }
 
 async function hasJoined(runner: LocalRunner, logFile: string, signal: AbortSignal): Promise<void> {

@@ -3,10 +3,12 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -35,6 +37,7 @@ export class StateDir {
 
   /** Creates it, private to this user, and takes it. Throws StartRefused. */
   static open(settings: Settings): StateDir {
+    refuseForeign(settings.stateDir);
     makePrivate(settings.stateDir);
     mkdirSync(settings.workspaceRoot, { recursive: true });
     refuseNesting(settings);
@@ -129,8 +132,20 @@ export class StateDir {
           `(If it is something else, remove ${this.#lock}.)`,
       );
     }
-    writeFileSync(this.#lock, String(process.pid), { mode: 0o600 });
+    rmSync(this.#lock, { force: true });
+    // Of two that start at once the second finds the file of the first.
+    writeFileSync(this.#lock, String(process.pid), { mode: 0o600, flag: "wx" });
   }
+}
+
+/** A home directory or /tmp, named by mistake, must not be made private to this user. */
+function refuseForeign(path: string): void {
+  if (!existsSync(path)) return;
+  const isDirectory = statSync(path).isDirectory();
+  if (isDirectory && (existsSync(join(path, "layout")) || readdirSync(path).length === 0)) return;
+  throw new StartRefused(
+    `${path} holds something else. STATE_DIR is a directory that is new, empty or from an earlier start.`,
+  );
 }
 
 function makePrivate(path: string): void {

@@ -1,7 +1,7 @@
 /** `npm start`: edge, runner and, without a provider key, a local model; until Ctrl-C. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { keyVariables } from "../runner-cluster/src/models/provider-env.ts";
+import { providerKeyVariables } from "@millrace/contracts";
 import { knobsHelp } from "./knobs-help.ts";
 import { startLocalEdge, wranglerFailed, type LocalEdge } from "./local-edge.ts";
 import { startLocalModel } from "./local-model.ts";
@@ -44,6 +44,7 @@ async function reachModel(
   opened: StateDir,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, string>> | null> {
+  const keyVariables = Object.values(providerKeyVariables).flat();
   if (keyVariables.some((name) => process.env[name]?.trim())) return null;
   const logFile = opened.newLog("model");
   return step("starting a local model (no provider key is set)", () =>

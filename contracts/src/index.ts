@@ -4,6 +4,7 @@ export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./limits.ts";
 export * from "./log-frame.ts";
+export * from "./providers.ts";
 export * from "./run.ts";
 export * from "./runner-protocol.ts";
 export * as v1 from "./dialects/v1.ts";

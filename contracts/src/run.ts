@@ -3,6 +3,7 @@ import { FailureCode } from "./errors.ts";
 import { Usage } from "./event.ts";
 import { OrgId, PoolName, ProjectId, RunId } from "./ids.ts";
 import { Json } from "./json.ts";
+import { ProviderName } from "./providers.ts";
 
 /** The life of a run, as the run object keeps it. Dialects map it to their own words. */
 export const RunStatus = z.enum([
@@ -23,30 +24,6 @@ export type TerminalStatus = z.infer<typeof TerminalStatus>;
 export function isOver(status: RunStatus): status is TerminalStatus {
   return status === "succeeded" || status === "failed" || status === "cancelled";
 }
-
-export const providerNames = [
-  "openai",
-  "anthropic",
-  "google",
-  "groq",
-  "mistral",
-  "cohere",
-  "xai",
-  "zai",
-  "openrouter",
-  "kimi",
-  "qwen",
-] as const;
-export const ProviderName = z.enum(providerNames);
-export type ProviderName = z.infer<typeof ProviderName>;
-
-/** Other names that clients use for a provider. */
-export const providerAliases: Readonly<Record<string, ProviderName>> = {
-  gemini: "google",
-  moonshot: "kimi",
-  alibaba: "qwen",
-  dashscope: "qwen",
-};
 
 export const WorkspaceBackend = z.enum(["host", "e2b"]);
 export type WorkspaceBackend = z.infer<typeof WorkspaceBackend>;

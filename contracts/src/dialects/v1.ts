@@ -4,7 +4,8 @@ import { Usage } from "../event.ts";
 import { ProjectId, RunId } from "../ids.ts";
 import { Json, StoredJson } from "../json.ts";
 import { limits } from "../limits.ts";
-import { Cost, ProviderName, providerAliases, providerNames, WorkspaceBackend } from "../run.ts";
+import { ProviderName, providerAliases, providerNames } from "../providers.ts";
+import { Cost, WorkspaceBackend } from "../run.ts";
 
 /** The `/v1` coding-agent dialect: what its clients send and receive. */
 

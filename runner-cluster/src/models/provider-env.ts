@@ -46,6 +46,3 @@ export function secretsOf(env: ProviderEnv): readonly string[] {
     .map((name) => env.variables[name])
     .filter((value) => value !== undefined);
 }
-
-/** The variables that hold provider keys. */
-export const keyVariables: readonly string[] = providers.flatMap((provider) => provider.keyEnv);

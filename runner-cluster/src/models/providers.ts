@@ -1,4 +1,4 @@
-import type { ProviderName } from "@millrace/contracts";
+import { providerKeyVariables, type ProviderName } from "@millrace/contracts";
 
 /**
  * How to reach a provider. All of them are spoken to in Chat Completions, each through its own
@@ -7,7 +7,7 @@ import type { ProviderName } from "@millrace/contracts";
 export interface Provider {
   readonly name: ProviderName;
   /** Variables that may hold the key; the first one that is set counts. */
-  readonly keyEnv: readonly [string, ...string[]];
+  readonly keyEnv: readonly string[];
   readonly modelEnv: readonly string[];
   readonly baseUrlEnv: readonly string[];
   readonly baseUrl: string;
@@ -28,7 +28,7 @@ export interface Provider {
 export const providers: readonly Provider[] = [
   {
     name: "openai",
-    keyEnv: ["OPENAI_API_KEY"],
+    keyEnv: providerKeyVariables.openai,
     modelEnv: ["OPENAI_MODEL"],
     baseUrlEnv: ["OPENAI_BASE_URL", "OPENAI_API_BASE"],
     baseUrl: "https://api.openai.com/v1",
@@ -37,7 +37,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "xai",
-    keyEnv: ["XAI_API_KEY"],
+    keyEnv: providerKeyVariables.xai,
     modelEnv: ["XAI_MODEL"],
     baseUrlEnv: ["XAI_BASE_URL"],
     baseUrl: "https://api.x.ai/v1",
@@ -46,7 +46,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "zai",
-    keyEnv: ["ZAI_API_KEY"],
+    keyEnv: providerKeyVariables.zai,
     modelEnv: ["ZAI_MODEL"],
     baseUrlEnv: ["ZAI_BASE_URL"],
     baseUrl: "https://api.z.ai/api/paas/v4",
@@ -61,7 +61,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "google",
-    keyEnv: ["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+    keyEnv: providerKeyVariables.google,
     modelEnv: ["GOOGLE_MODEL", "GEMINI_MODEL"],
     baseUrlEnv: ["GOOGLE_BASE_URL"],
     baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
@@ -70,7 +70,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "groq",
-    keyEnv: ["GROQ_API_KEY"],
+    keyEnv: providerKeyVariables.groq,
     modelEnv: ["GROQ_MODEL"],
     baseUrlEnv: ["GROQ_BASE_URL"],
     baseUrl: "https://api.groq.com/openai/v1",
@@ -79,7 +79,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "mistral",
-    keyEnv: ["MISTRAL_API_KEY"],
+    keyEnv: providerKeyVariables.mistral,
     modelEnv: ["MISTRAL_MODEL"],
     baseUrlEnv: ["MISTRAL_BASE_URL"],
     baseUrl: "https://api.mistral.ai/v1",
@@ -88,7 +88,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "cohere",
-    keyEnv: ["COHERE_API_KEY"],
+    keyEnv: providerKeyVariables.cohere,
     modelEnv: ["COHERE_MODEL"],
     baseUrlEnv: ["COHERE_BASE_URL"],
     baseUrl: "https://api.cohere.ai/compatibility/v1",
@@ -97,7 +97,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "openrouter",
-    keyEnv: ["OPENROUTER_API_KEY"],
+    keyEnv: providerKeyVariables.openrouter,
     modelEnv: ["OPENROUTER_MODEL"],
     baseUrlEnv: ["OPENROUTER_BASE_URL"],
     baseUrl: "https://openrouter.ai/api/v1",
@@ -107,7 +107,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "kimi",
-    keyEnv: ["KIMI_API_KEY", "MOONSHOT_API_KEY"],
+    keyEnv: providerKeyVariables.kimi,
     modelEnv: ["KIMI_MODEL", "MOONSHOT_MODEL"],
     baseUrlEnv: ["KIMI_BASE_URL", "MOONSHOT_BASE_URL"],
     baseUrl: "https://api.moonshot.ai/v1",
@@ -116,7 +116,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "qwen",
-    keyEnv: ["QWEN_API_KEY", "ALIBABA_API_KEY", "DASHSCOPE_API_KEY"],
+    keyEnv: providerKeyVariables.qwen,
     modelEnv: ["QWEN_MODEL"],
     baseUrlEnv: ["QWEN_BASE_URL"],
     baseUrl: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
@@ -125,7 +125,7 @@ export const providers: readonly Provider[] = [
   },
   {
     name: "anthropic",
-    keyEnv: ["ANTHROPIC_API_KEY"],
+    keyEnv: providerKeyVariables.anthropic,
     modelEnv: ["ANTHROPIC_MODEL"],
     baseUrlEnv: ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
     baseUrl: "https://api.anthropic.com/v1",

@@ -93,6 +93,12 @@ export class Draft {
     if (stage.kind === "queued" && stage.readyAt <= this.now) this.dispatch();
   }
 
+  /** The run's predecessors are over: its first attempt may go. */
+  releaseTo(release: Release): void {
+    this.release = release;
+    this.dispatch();
+  }
+
   /** Allocates the next attempt, if the run waits for one. */
   dispatch(): void {
     const change = decideDispatch(this.state, this.now);

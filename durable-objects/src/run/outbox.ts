@@ -61,8 +61,9 @@ export class Outbox {
     const { env, record } = this.#parts;
     const { orgId, runId } = record.spec;
     const { attempt } = record.state;
-    const fast = env.DISPATCH_FAST_PATH === "off" ? null : this.offer(attempt);
-    await Promise.allSettled([fast, env.DISPATCH.send({ orgId, runId, attempt })]);
+    // The pool first: a message leaves while the runner is on its way, not in front of its offer.
+    if (env.DISPATCH_FAST_PATH !== "off") await Promise.allSettled([this.offer(attempt)]);
+    await Promise.allSettled([env.DISPATCH.send({ orgId, runId, attempt })]);
   }
 
   async offer(attempt: number): Promise<void> {

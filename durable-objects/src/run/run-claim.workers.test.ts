@@ -72,7 +72,7 @@ describe("a claim", () => {
     const workspace = { runId: spec.runId, runIndex: 1, tree: "a".repeat(40), bundleKey: "k" };
     const conversation = [{ role: "user", content: "hi" } as const];
     await rpcOf(spec).init(spec);
-    await rpcOf(spec).release({ conversation, workspace });
+    await rpcOf(spec).init(spec, { conversation, workspace });
     const first = await attach(spec);
     expect(await first.claim()).toMatchObject({ conversation, workspace });
     const body = JSON.stringify("x".repeat(200_000));

@@ -38,14 +38,19 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     this.#alarm = new Alarm(ctx.storage, null);
     void ctx.blockConcurrencyWhile(async () => {
       await applyMigrations(ctx.storage, runMigrations);
-      this.#alarm = new Alarm(ctx.storage, await ctx.storage.getAlarm());
       const spec = this.#store.loadSpec();
-      if (spec !== null) this.#run = this.#open(spec);
+      // A new object has no alarm, and its first caller waits.
+      if (spec === null) return;
+      this.#alarm = new Alarm(ctx.storage, await ctx.storage.getAlarm());
+      this.#run = this.#open(spec);
     });
   }
 
-  async init(spec: RunSpec): Promise<void> {
-    if (this.#run !== null) return;
+  async init(spec: RunSpec, release?: Release): Promise<void> {
+    if (this.#run !== null) {
+      if (release !== undefined) this.#release(this.#run, release);
+      return;
+    }
     const now = Date.now();
     this.#store.save("spec", spec);
     const run = this.#open(spec);
@@ -56,17 +61,9 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
       events: [{ type: "run.queued", data: { runIndex, kind } }],
     });
     owe(draft, ["index"], draft.tail);
+    if (release !== undefined) draft.releaseTo(release);
     run.record.commit(draft);
     this.#run = run;
-  }
-
-  async release(release: Release): Promise<void> {
-    const record = this.#run?.record;
-    if (record?.state.stage.kind !== "created") return;
-    const draft = record.draft(Date.now());
-    draft.release = release;
-    draft.dispatch();
-    record.commit(draft);
   }
 
   async redispatch(attempt: number): Promise<void> {
@@ -178,6 +175,13 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     } catch {
       this.#alarm.set(Date.now() + 5_000);
     }
+  }
+
+  #release({ record }: OpenRun, release: Release): void {
+    if (record.state.stage.kind !== "created") return;
+    const draft = record.draft(Date.now());
+    draft.releaseTo(release);
+    record.commit(draft);
   }
 
   #open(spec: RunSpec): OpenRun {

@@ -147,7 +147,7 @@ describe("calls that come twice", () => {
   it("change nothing", async () => {
     const spec = await releasedRun();
     await rpcOf(spec).init({ ...spec, prompt: "another" });
-    await rpcOf(spec).release({ conversation: [], workspace: null });
+    await rpcOf(spec).init(spec, { conversation: [], workspace: null });
     await rpcOf(spec).redispatch(1);
     await rpcOf(spec).redispatch(7);
     const answer = await rpcOf(spec).view();

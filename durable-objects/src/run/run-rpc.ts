@@ -20,10 +20,11 @@ export type UploadGrant =
 
 /** What other objects and the edge may ask of a run. Each call is idempotent. */
 export interface RunRpc {
-  /** Writes the spec and `run.queued`. A second call with any spec changes nothing. */
-  init(spec: RunSpec): Promise<void>;
-  /** Predecessors are over: allocate attempt 1 and dispatch. Again, or on a run that is over: nothing. */
-  release(release: Release): Promise<void>;
+  /**
+   * Writes the spec and `run.queued`. The release comes when the predecessors are over, with the spec or in a
+   * later call: it allocates attempt 1 and dispatches it. Again, or on a run that is over: nothing.
+   */
+  init(spec: RunSpec, release?: Release): Promise<void>;
   /** A queue message or the pool asks for this attempt to be offered; ignored unless it is still unclaimed. */
   redispatch(attempt: number): Promise<void>;
   /** Commits `run.cancelling` (or the terminal event when nobody runs it) and answers the view after it. */

@@ -50,9 +50,7 @@ export function rpcOf(spec: RunSpec): RunRpc {
 /** A run that waits for a runner with its first attempt. */
 export async function releasedRun(change: Partial<RunSpec> = {}): Promise<RunSpec> {
   const spec = makeSpec(change);
-  const run = rpcOf(spec);
-  await run.init(spec);
-  await run.release({ conversation: [], workspace: null });
+  await rpcOf(spec).init(spec, { conversation: [], workspace: null });
   return spec;
 }
 

@@ -20,27 +20,17 @@ export class ThreadEffects {
     this.#due = due;
   }
 
-  /**
-   * Tells the run object its spec and, when its predecessors are over, that it may go. Both calls leave at
-   * once and arrive in order. `known`: readers find the run. `confirmed`: nothing more is owed.
-   */
-  start(run: StoredRun): { readonly known: Promise<void>; readonly confirmed: Promise<void> } {
-    const stub = this.#stub(run);
-    const known = stub.init(run.spec);
-    const released = run.releasedAt === null ? null : stub.release(this.#releaseOf(run));
-    return { known, confirmed: this.#confirmStart(run.runId, known, released) };
+  /** Tells the run object its spec and, when its predecessors are over, that it may go: then readers find the run. */
+  async start(run: StoredRun): Promise<void> {
+    const release = run.releasedAt === null ? undefined : this.#releaseOf(run);
+    await this.#stub(run).init(run.spec, release);
   }
 
-  async #confirmStart(
-    runId: string,
-    known: Promise<void>,
-    released: Promise<void> | null,
-  ): Promise<void> {
-    // A release that overtook a failed init may have meant nothing, so it counts only together with it.
-    await Promise.all([known, released]);
+  /** The run object has answered: nothing more is owed of what `start` told it about `run`. */
+  started(run: StoredRun): void {
     this.#store.transaction(() => {
-      this.#due.settle("init", runId);
-      if (released !== null) this.#due.settle("release", runId);
+      this.#due.settle("init", run.runId);
+      if (run.releasedAt !== null) this.#due.settle("release", run.runId);
     });
   }
 

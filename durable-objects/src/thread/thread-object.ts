@@ -27,6 +27,8 @@ const MaxAttempts = z.coerce.number().int().positive().default(3);
 
 /** An effect is tried at once; its due item only wakes the alarm when that try came to nothing. */
 const firstRetryMs = 1_000;
+/** Well before that retry, and after what a create sets off has reached its runner. */
+const recordDelayMs = 250;
 
 /**
  * A thread: the runs of one project in order. What it decides it commits together with what it then
@@ -108,7 +110,7 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     const now = Date.now();
     const { released, ended } = this.#store.transaction(() => this.#takeReport(report, now));
     this.#armAlarm();
-    if (released) this.#inBackground(this.#effects.start(released).confirmed);
+    if (released) this.#inBackground(this.#start(released));
     if (ended) this.#inBackground(this.#effects.register());
   }
 
@@ -201,7 +203,7 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     const run = this.#store.run(item.subject);
     if (!run) return this.#due.settle(item.kind, item.subject);
     if (item.kind === "ask") return this.#ask(run);
-    return this.#effects.start(run).confirmed;
+    return this.#start(run);
   }
 
   /** The predecessor of a waiting run has been silent for long: perhaps its end was never reported. */
@@ -211,15 +213,29 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     if (next.at > Date.now()) return this.#due.add("ask", run.runId, next.at);
     const report = await this.#effects.ask(run);
     if (report) return this.report(report);
-    await this.#effects.start(run).confirmed;
+    await this.#start(run);
+  }
+
+  async #start(run: StoredRun): Promise<void> {
+    await this.#effects.start(run);
+    this.#effects.started(run);
   }
 
   /** Answers when readers find the run. The rest follows by itself, and by alarm if it fails. */
   async #startNow(run: StoredRun): Promise<void> {
-    const { known, confirmed } = this.#effects.start(run);
-    this.#inBackground(confirmed.then(() => this.#effects.register()));
+    const known = this.#effects.start(run);
+    this.#inBackground(this.#recordLater(run, known));
     // The run is accepted: a start that fails now is made up for by the alarm.
     await known.catch(() => undefined);
+  }
+
+  // A reply leaves when the writes before it are on disk, and a user waits for this one and for the runner's first
+  // event. Nobody waits for what is written here: dying before it costs a repeated start.
+  async #recordLater(run: StoredRun, known: Promise<void>): Promise<void> {
+    await known;
+    await scheduler.wait(recordDelayMs);
+    this.#effects.started(run);
+    await this.#effects.register();
   }
 
   /** For effects that stand on the due list: what fails here, the alarm tries again. */

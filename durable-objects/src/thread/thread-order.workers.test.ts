@@ -67,8 +67,9 @@ describe("order", () => {
       RUNS: {
         getByName: (name: string) => ({
           view: async () => ({ ok: true, ...reportOf(first, { status: "failed" }) }),
-          init: async () => undefined,
-          release: async () => void released.push(name),
+          init: async (_spec: unknown, release?: unknown) => {
+            if (release !== undefined) released.push(name);
+          },
         }),
       },
     };

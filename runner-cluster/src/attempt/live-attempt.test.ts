@@ -57,6 +57,16 @@ describe("claim", () => {
     expect(platform.frames[0]?.steps).toEqual([{ n: 3, body: '{"next":true}' }]);
   });
 
+  it("is given up when the steps cannot be read and the platform has no use for saying so", async () => {
+    const platform = await usePlatform(onTestFinished);
+    platform.steps = [{ n: 1, body: JSON.stringify({ $blob: "0".repeat(64), size: 1 }) }];
+    platform.answerHttp = () => {
+      platform.script.refuse = "fenced";
+      return { status: 404, body: "" };
+    };
+    expect(await claim(platform)).toBeUndefined();
+  });
+
   it("is repeated when its answer is lost", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.loseClaimAnswers = 2;

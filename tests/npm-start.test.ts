@@ -1,89 +1,24 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { findFreePort } from "../scripts/free-port.ts";
 import { Api } from "./support/api.ts";
-import { checkout } from "./support/build-paths.ts";
 import { releaseAtEnd } from "./support/cleanup.ts";
+import {
+  expectNothingLeft,
+  launch,
+  printedFact,
+  processesOf,
+  untilPrinted,
+} from "./support/launcher.ts";
 import { nameOf } from "./support/sse.ts";
-import { makeTempDir } from "./support/temp.ts";
 import { unzip } from "./support/zip.ts";
-
-interface Start {
-  readonly process: ChildProcess;
-  /** Everything that it printed so far. */
-  readonly printed: () => string;
-  readonly stateDir: string;
-  readonly exited: Promise<unknown>;
-}
-
-/** `npm start` without npm: what its script runs, in an environment without provider keys. */
-async function start(env: Readonly<Record<string, string>> = {}): Promise<Start> {
-  const stateDir = join(await makeTempDir("start"), "state");
-  const child = spawn(process.execPath, [join(checkout, "scripts/start.ts")], {
-    cwd: checkout,
-    env: {
-      PATH: process.env["PATH"],
-      HOME: process.env["HOME"],
-      PORT: String(await findFreePort("127.0.0.1")),
-      STATE_DIR: stateDir,
-      // An empty one counts as set, so that a developer's .env does not bring a real model in.
-      ...Object.fromEntries(["OPENAI_API_KEY", "ANTHROPIC_API_KEY"].map((name) => [name, ""])),
-      ...env,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  releaseAtEnd(() => void child.kill("SIGKILL"));
-  let printed = "";
-  for (const output of [child.stdout, child.stderr])
-    output.setEncoding("utf8").on("data", (text: string) => (printed += text));
-  return { process: child, printed: () => printed, stateDir, exited: once(child, "exit") };
-}
-
-async function untilPrinted({ printed, process: child }: Start, text: string): Promise<void> {
-  while (!printed().includes(text)) {
-    if (child.exitCode !== null) throw new Error(`it ended: ${printed()}`);
-    await sleep(100);
-  }
-}
-
-/** Processes of this state: it stands in their arguments or environment, or they write a log in it. */
-function processesOf(stateDir: string): readonly string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) =>
-      [
-        attempt(() => readFileSync(`/proc/${pid}/cmdline`, "utf8")),
-        attempt(() => readFileSync(`/proc/${pid}/environ`, "utf8")),
-        attempt(() => readlinkSync(`/proc/${pid}/fd/1`)),
-      ].some((fact) => fact.includes(stateDir)),
-    );
-}
-
-/** Processes come and go while they are looked at. */
-function attempt(read: () => string): string {
-  try {
-    return read();
-  } catch {
-    return "";
-  }
-}
-
-async function expectNothingLeft(stateDir: string): Promise<void> {
-  await expect.poll(() => processesOf(stateDir), { timeout: 10_000 }).toEqual([]);
-}
-
-function printedFact(output: string, name: string): string {
-  return new RegExp(`${name} +(\\S+)`).exec(output)?.[1] ?? "";
-}
 
 // wrangler takes ten seconds to start on an idle machine, and much longer on a busy one.
 describe("npm start", { timeout: 300_000 }, () => {
   it("brings up everything, runs the example, and leaves nothing behind", async () => {
-    const system = await start();
+    const system = await launch("start");
     await untilPrinted(system, "Ctrl-C stops everything");
     const output = system.printed();
     const api = new Api(printedFact(output, "base URL"), printedFact(output, "API key"));
@@ -113,7 +48,7 @@ describe("npm start", { timeout: 300_000 }, () => {
   });
 
   it("keeps state and key from start to start, and its processes die with it", async () => {
-    const first = await start();
+    const first = await launch("start");
     await untilPrinted(first, "Ctrl-C stops everything");
     const key = printedFact(first.printed(), "API key");
     const api = new Api(printedFact(first.printed(), "base URL"), key);
@@ -122,13 +57,13 @@ describe("npm start", { timeout: 300_000 }, () => {
     await first.exited;
     await expectNothingLeft(first.stateDir);
 
-    const second = await start({ STATE_DIR: first.stateDir });
+    const second = await launch("start", { STATE_DIR: first.stateDir });
     await untilPrinted(second, "Ctrl-C stops everything");
     expect(printedFact(second.printed(), "API key")).toBe(key);
     const after = new Api(printedFact(second.printed(), "base URL"), key);
     expect((await after.request("GET", `/v1/projects/${project}`)).status).toBe(200);
 
-    const third = await start({ STATE_DIR: first.stateDir });
+    const third = await launch("start", { STATE_DIR: first.stateDir });
     await third.exited;
     expect(third.process.exitCode).toBe(1);
     expect(third.printed()).toContain("is in use by process");
@@ -142,13 +77,41 @@ describe("npm start", { timeout: 300_000 }, () => {
     [{ PORT: "http" }, "PORT"],
     [{ PORT: "70000" }, "PORT"],
     [{ AGENT_API_KEY: "short" }, "AGENT_API_KEY"],
+    [{ POOL_TOKEN: "in two words" }, "POOL_TOKEN"],
+    [{ MAX_ATTEMPTS: "none" }, "MAX_ATTEMPTS"],
     [{ WORKSPACE_ROOT: "/" }, "must lie apart"],
+    [{ STATE_DIR: import.meta.dirname }, "holds something else"],
   ])("says what is wrong with %j", async (env, words) => {
-    const system = await start(env);
+    const system = await launch("start", env);
     await system.exited;
     expect(system.process.exitCode).toBe(1);
     expect(system.printed()).toContain(words);
     expect(system.printed()).not.toMatch(/^ +at /m);
+  });
+
+  it("ends when its runner cannot start, and says why", async () => {
+    const system = await launch("start", { RUNNER_SLOTS: "many" });
+    await system.exited;
+    expect(system.process.exitCode).toBe(1);
+    expect(system.printed()).toContain("RUNNER_SLOTS");
+    await expectNothingLeft(system.stateDir);
+  });
+
+  it("starts another runner when one dies", async () => {
+    const system = await launch("start");
+    await untilPrinted(system, "Ctrl-C stops everything");
+    const [runner] = processesOf(system.stateDir).filter((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("runner-cluster/src/main.ts"),
+    );
+    process.kill(Number(runner), "SIGKILL");
+    await untilPrinted(system, "Starting another");
+    const api = new Api(
+      printedFact(system.printed(), "base URL"),
+      printedFact(system.printed(), "API key"),
+    );
+    const project = await api.createProject();
+    const { stream } = await api.streamRun(project, { prompt: "go on" });
+    expect((await stream.toEnd()).map(nameOf).at(-1)).toBe("done");
   });
 
   it("says which knob to turn when its port is taken", async () => {
@@ -158,7 +121,7 @@ describe("npm start", { timeout: 300_000 }, () => {
     releaseAtEnd(() => void server.close());
     const address = server.address();
     const port = typeof address === "object" ? String(address?.port) : "";
-    const system = await start({ PORT: port });
+    const system = await launch("start", { PORT: port });
     await system.exited;
     expect(system.printed()).toContain(`Port ${port}`);
     expect(system.printed()).toContain("PORT=");

@@ -36,9 +36,8 @@ app.use(except("/runner/*", allowOrigins()));
 
 const v1ApiKey = requireApiKey();
 const v1Body = bodyLimit(limits.requestBodyMaxBytes);
-app.use("/v1/projects", v1ApiKey, v1Body);
+// A path before `/*` is meant too.
 app.use("/v1/projects/*", v1ApiKey, v1Body);
-app.use("/v1/projects/:projectId", requireProjectScope);
 app.use("/v1/projects/:projectId/*", requireProjectScope);
 
 app.route("/", root);

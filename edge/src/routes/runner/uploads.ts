@@ -22,7 +22,6 @@ const contentType = { zip: "application/zip", bundle: "application/x-git-bundle"
 // A complete lists up to 10,000 parts.
 const jsonLimit = bodyLimit(2_000_000);
 
-uploads.use("/runs/:runId/uploads", requireRunToken);
 uploads.use("/runs/:runId/uploads/*", requireRunToken);
 
 uploads.post("/runs/:runId/uploads", jsonLimit, async (c) => {

@@ -3,6 +3,7 @@ import {
   command,
   downloadFiles,
   mark,
+  placesOf,
   readHomeFile,
   startFaultBench,
   type BegunRun,
@@ -104,7 +105,6 @@ const successors = ["another runner on the same disk", "its own next start"] as 
 describe.each(successors)("kill -9 of the runner, and %s", (successor) => {
   it(`completes every run: ${Object.keys(places).join(", ")}`, async () => {
     const victim = await bench.startRunner();
-    const { workspaceRoot, stateDir } = victim;
     const runs = await Promise.all(
       Object.entries(places).map(async ([name, place]) => {
         const run = await bench.begin(`killed ${name}, then ${successor}`, place.scenario);
@@ -113,12 +113,12 @@ describe.each(successors)("kill -9 of the runner, and %s", (successor) => {
       }),
     );
     if (successor === "another runner on the same disk") {
-      const other = await bench.startRunner({ workspaceRoot });
+      const other = await bench.startRunner({ workspaceRoot: victim.workspaceRoot });
       await other.joined();
       await victim.kill();
     } else {
       await victim.kill();
-      await bench.startRunner({ workspaceRoot, stateDir });
+      await bench.startRunner(placesOf(victim));
     }
     for (const { run, place } of runs) await expectCompleted(victim, run, place);
   });

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   command,
+  placesOf,
   readHomeFile,
   startFaultBench,
   type BegunRun,
@@ -31,7 +32,7 @@ describe.each(["auto", "off"])(
       const { run, token } = await beginWriting(victim);
       await victim.kill();
       await waitUntil("the writers are gone", () => findProcesses(token).length === 0);
-      await expectSuccession(await bench.startRunner({ env, ...diskOf(victim) }), run, token);
+      await expectSuccession(await bench.startRunner({ env, ...placesOf(victim) }), run, token);
     });
 
     it("is ended by the next attempt when the watchdog was killed too", async () => {
@@ -49,12 +50,10 @@ describe.each(["auto", "off"])(
         return now.length > before.length + 10;
       });
       expect(findProcesses(token).length).toBeGreaterThanOrEqual(2);
-      await expectSuccession(await bench.startRunner({ env, ...diskOf(victim) }), run, token);
+      await expectSuccession(await bench.startRunner({ env, ...placesOf(victim) }), run, token);
     });
   },
 );
-
-const diskOf = ({ workspaceRoot, stateDir }: Runner) => ({ workspaceRoot, stateDir });
 
 /** Two writers, one of them in a session of its own, whose command lines hold a token. */
 async function beginWriting(runner: Runner): Promise<{ run: BegunRun; token: string }> {

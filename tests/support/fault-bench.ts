@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Api } from "./api.ts";
 import { releaseAtEnd } from "./cleanup.ts";
@@ -84,3 +84,22 @@ export async function downloadFiles(
   const files = await unzip(await api.download(projectId, runId));
   return new Map([...files].map(([path, bytes]) => [path, bytes.toString()]));
 }
+
+/** A command that shows when it is there, and goes on when the test says so, with `letGo`. */
+export const holdAt = (place: string) =>
+  command(`echo at ${place}; until [ -e "$HOME/${place}" ]; do sleep 0.1; done`);
+
+export async function untilHeldAt(place: string, { stream }: BegunRun): Promise<void> {
+  await stream.until(({ data }) => data["chunk"] === `at ${place}\n`);
+}
+
+export function letGo(
+  place: string,
+  { projectId }: BegunRun,
+  { workspaceRoot }: Runner,
+): Promise<void> {
+  return writeFile(join(workspaceRoot, ".millrace/home", projectId, place), "");
+}
+
+/** Disk and state that a next runner is to share with this one. */
+export const placesOf = ({ workspaceRoot, stateDir }: Runner) => ({ workspaceRoot, stateDir });

@@ -2,43 +2,10 @@ import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
 import { ProjectId } from "../ids.ts";
 import { limits } from "../limits.ts";
+import { eventStream, json, problems, runIdHeader } from "./answers.ts";
 import { Cursor, PageQuery } from "./query.ts";
 
 /** The `/v1` routes as data: the edge serves them, OpenAPI describes them. */
-
-const json = <T extends z.ZodType>(schema: T, description: string) => ({
-  description,
-  content: { "application/json": { schema } },
-});
-
-const problems = {
-  400: json(
-    v1.Problem,
-    "The request is malformed: `invalid_json`, `invalid_argument` (names the field) or `workspace_unavailable`.",
-  ),
-  401: json(v1.Problem, "`unauthenticated`: no API key, or not a valid one."),
-  403: json(v1.Problem, "`permission_denied`: the API key may not do this."),
-  404: json(v1.Problem, "`not_found`: no such project or run."),
-  409: json(
-    v1.Problem,
-    "`idempotency_mismatch`: the key belongs to another request; or `unavailable`: not ready yet, see `Retry-After`.",
-  ),
-  413: json(
-    v1.Problem,
-    `\`payload_too_large\`: the body is over ${limits.requestBodyMaxBytes} bytes.`,
-  ),
-  429: json(v1.Problem, "`rate_limited`."),
-  500: json(v1.Problem, "`internal`: our fault."),
-} as const;
-
-const eventStream = {
-  schema: z.string().meta({
-    description:
-      "Server-sent events. `id` is the event's number in the run, without gaps from 1; `event` is one of " +
-      `${v1.V1FrameType.options.join(", ")}; \`data\` is a V1Frame as JSON. A comment every ` +
-      `${limits.sseHeartbeatMs / 1000} s keeps the connection open. The stream ends after the frame that ends the run.`,
-  }),
-};
 
 const projectParams = z.object({
   projectId: ProjectId.meta({ description: "Id of a project." }),
@@ -162,7 +129,8 @@ export const createRun = {
   },
   responses: {
     200: {
-      description: "The run; with `stream: true` its events, and its id in `x-run-id`.",
+      description: "The run; with `stream: true` its events.",
+      headers: runIdHeader,
       content: {
         "application/json": { schema: v1.envelope(v1.RunCreated) },
         "text/event-stream": eventStream,
@@ -188,6 +156,7 @@ export const createMessage = {
   responses: {
     200: {
       description: "The message and its run; with `stream: true` the run's events.",
+      headers: runIdHeader,
       content: {
         "application/json": { schema: v1.envelope(v1.MessageCreated) },
         "text/event-stream": eventStream,
@@ -249,7 +218,11 @@ export const streamRun = {
     }),
   },
   responses: {
-    200: { description: "The run's events.", content: { "text/event-stream": eventStream } },
+    200: {
+      description: "The run's events.",
+      headers: runIdHeader,
+      content: { "text/event-stream": eventStream },
+    },
     ...problems,
   },
 } as const;

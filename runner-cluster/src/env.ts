@@ -28,7 +28,7 @@ const Knobs = z.object({
     // It travels in a header.
     .regex(/^[!-~]+$/, "only ASCII, without blanks")
     .describe("opens the pool; the edge prints the one it made"),
-  POOL: PoolName.default("default").describe("the pool to join"),
+  POOL: PoolName.default("default").describe("the pool to join; only this one exists yet"),
   RUNNER_SLOTS: positive(4).describe("runs executed at a time"),
   STATE_DIR: directory(".state").describe("the edge's local state; never inside WORKSPACE_ROOT"),
   WORKSPACE_ROOT: directory(".workspaces").describe(

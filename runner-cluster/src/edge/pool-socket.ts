@@ -71,7 +71,12 @@ export class PoolSocket {
   #denied(status: number): void {
     if (this.#saidDenied) return;
     this.#saidDenied = true;
-    const hint = status === 401 || status === 403 ? "is POOL_TOKEN the edge's?" : undefined;
+    const hint = hints.get(status);
     this.#options.log.error("the edge does not let this runner join", { status, hint });
   }
 }
+
+const hints: ReadonlyMap<number, string> = new Map([
+  [401, "is POOL_TOKEN the edge's?"],
+  [404, "is EDGE_URL an edge's, and does POOL exist there?"],
+]);

@@ -148,8 +148,8 @@ export const Claimed = z.object({
   spec: RunSpec,
   /** Failures so far; a retryable failure is final when `failures + 1 >= spec.maxAttempts`. */
   failures: z.int(),
-  /** When the run was first started, Unix ms: the bound on a run counts all its attempts. */
-  startedAt: z.int(),
+  /** Since the run was first started: the bound on a run counts all its attempts. A duration, like the lease. */
+  elapsedMs: z.int().nonnegative(),
   conversation: z.array(ConversationMessage),
   /** The files to start from; null: an empty workspace. */
   workspace: WorkspaceState.nullable(),

@@ -14,6 +14,7 @@ export function makeClaimed(
 ): Claimed {
   const { state, tail, position } = record.memory;
   const release = store.loadRelease();
+  const now = Date.now();
   return {
     type: "claimed",
     attempt: state.attempt,
@@ -23,7 +24,7 @@ export function makeClaimed(
     producerSeq: position.next - 1,
     spec: record.spec,
     failures: state.failures,
-    startedAt: state.startedAt ?? Date.now(),
+    elapsedMs: Math.max(0, now - (state.startedAt ?? now)),
     conversation: [...(release?.conversation ?? [])],
     workspace: release?.workspace ?? null,
     stepCount: store.stepCount(),

@@ -230,7 +230,8 @@ describe("a run that fails", () => {
   }) => {
     const scenario = { build: [{ toolCalls: [commandCall("sleep 60")] }] };
     const { attempt, done, of } = start(scripted(newTitle(), scenario), {
-      env: { RUN_TIMEOUT_MS: "1500" },
+      env: { RUN_TIMEOUT_MS: "61500" },
+      claimed: { elapsedMs: 60_000 },
     });
     await done;
     expect(attempt.outcome).toMatchObject({

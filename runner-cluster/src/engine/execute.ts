@@ -86,7 +86,7 @@ class Execution {
   /** The bound on a run counts all its attempts, and the time between them. */
   #startDeadline(): NodeJS.Timeout {
     const { RUN_TIMEOUT_MS } = this.#services.env;
-    const leftMs = this.#attempt.claimed.startedAt + RUN_TIMEOUT_MS - this.#services.clock.now();
+    const leftMs = RUN_TIMEOUT_MS - this.#attempt.claimed.elapsedMs;
     const failed = new RunFailed(
       "run_timeout",
       `The run took longer than ${Math.round(RUN_TIMEOUT_MS / 1000)} s.`,

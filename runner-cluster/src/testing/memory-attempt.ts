@@ -117,7 +117,7 @@ export function makeClaimed(prompt: string, changes: Partial<Claimed> = {}): Cla
       createdAt: 0,
     },
     failures: 0,
-    startedAt: Date.now(),
+    elapsedMs: 0,
     conversation: [],
     workspace: null,
     stepCount: 0,

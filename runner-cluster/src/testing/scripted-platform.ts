@@ -223,7 +223,7 @@ export class ScriptedPlatform {
         createdAt: 1,
       },
       failures: 0,
-      startedAt: 1,
+      elapsedMs: 0,
       conversation: [],
       workspace: null,
       stepCount: this.steps.length,

@@ -21,7 +21,14 @@ const Knobs = z.object({
   WORKSPACE_ROOT: z.string().optional(),
 });
 
-const positive = z.coerce.number().int().positive().transform(String).optional();
+/** Runners set timers by them, and a timer takes no more than this. */
+const positive = z.coerce
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 31 - 1)
+  .transform(String)
+  .optional();
 
 /** The Worker's own settings. It would notice a wrong one only at the first run. */
 export const EdgeKnobs = z.object({

@@ -31,6 +31,7 @@ describe("readEnv", () => {
     ["AUTO_GIT_COMMIT", "perhaps"],
     ["RUNNER_ISOLATION", "some"],
     ["DRAIN_DEADLINE_MS", "-1"],
+    ["RUN_TIMEOUT_MS", "3000000000"],
     ["AGENT_PROVIDER", "nobody"],
   ])("refuses %s=%s by name", (name, value) => {
     const result = read({ [name]: value });

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { PoolName } from "@millrace/contracts";
 import { z } from "zod";
-import { EngineEnv } from "./engine/engine-env.ts";
+import { EngineEnv, Milliseconds } from "./engine/engine-env.ts";
 import { ProviderEnv, secretsOf, variablesOf } from "./models/provider-env.ts";
 import { providers } from "./models/providers.ts";
 import { isWithin } from "./workspaces/system-view.ts";
@@ -47,7 +47,9 @@ const Knobs = z.object({
   MODEL_SILENCE_MS: bounds.MODEL_SILENCE_MS.describe("a model call silent for this is given up"),
   PHASE_STEP_LIMIT: bounds.PHASE_STEP_LIMIT.describe("model calls in one phase"),
   RUN_TIMEOUT_MS: bounds.RUN_TIMEOUT_MS.describe("a run, all its attempts together"),
-  DRAIN_DEADLINE_MS: positive(25_000).describe("from SIGTERM to the end of the process"),
+  DRAIN_DEADLINE_MS: Milliseconds.default(25_000).describe(
+    "from SIGTERM to the end of the process",
+  ),
   RUNNER_ISOLATION: z
     .enum(["auto", "require", "off"])
     .default("auto")

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-const Milliseconds = z.coerce.number().int().positive();
+/** A timer that is set for longer than this fires at once. */
+const timerMaxMs = 2 ** 31 - 1;
+
+export const Milliseconds = z.coerce.number().int().positive().max(timerMaxMs);
 
 /** The bounds on living work. The runner's environment holds them; all have defaults. */
 export const EngineEnv = z.object({

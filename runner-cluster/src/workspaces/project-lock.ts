@@ -99,8 +99,15 @@ function sayEvicted(request: Acquire, top: LockFile | undefined): void {
 async function take(request: Acquire, top: LockFile | undefined): Promise<ProjectLock | null> {
   const last = top?.n ?? 0;
   const lock = tryCreate(request, last + 1);
-  if (lock !== null) await endPredecessors(request, last);
-  return lock;
+  if (lock === null) return null;
+  try {
+    await endPredecessors(request, last);
+    return lock;
+  } catch (error) {
+    // Whoever comes next tries again: the files of those that could not be ended are still there.
+    lock.release();
+    throw error;
+  }
 }
 
 function tryCreate(request: Acquire, n: number): ProjectLock | null {

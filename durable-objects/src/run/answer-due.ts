@@ -7,10 +7,10 @@ import type { OpenRun } from "./open-run.ts";
 import type { RunStore } from "./store.ts";
 
 /**
- * What the alarm does: reads again what is due, acts on the run itself, puts every effect off to its next try, sets the
- * alarm anew, and only then tries the effects. A crash at any point leaves a row and an alarm behind.
+ * What the alarm does: reads again what is due, acts on the run itself, puts every effect off to its next try and sets the
+ * alarm anew. It answers the effects that are to be tried now. A crash at any point leaves a row and an alarm behind.
  */
-export async function answerDue(run: OpenRun, store: RunStore, alarm: Alarm): Promise<void> {
+export function answerDue(run: OpenRun, store: RunStore, alarm: Alarm): readonly DueItem[] {
   const now = Date.now();
   run.runners.flush();
   const effects: DueItem[] = [];
@@ -24,7 +24,7 @@ export async function answerDue(run: OpenRun, store: RunStore, alarm: Alarm): Pr
     if (current !== null && current.at <= now) run.outbox.postpone(current, now);
   }
   alarm.set(store.nextDue());
-  for (const item of effects) await perform(run, item);
+  return effects;
 }
 
 function isEffect({ what }: DueItem): boolean {
@@ -37,7 +37,8 @@ function isEffect({ what }: DueItem): boolean {
   );
 }
 
-async function perform(run: OpenRun, { what }: DueItem): Promise<void> {
+/** Tries to fulfil what is owed; a failure is left to the next alarm. */
+export async function performEffect(run: OpenRun, { what }: DueItem): Promise<void> {
   if (what !== "dispatch") {
     await run.outbox.deliver(what);
     return;

@@ -114,6 +114,8 @@ export class Outbox {
       return;
     }
     if (item.what === "index") {
+      // A registry that did not answer when the run ended is asked for the price again, before it is told the cost.
+      await this.price();
       await saveRunIndex(env.DB, record.view());
       return;
     }

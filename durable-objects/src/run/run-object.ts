@@ -19,7 +19,7 @@ import {
 import { createdState } from "./state.ts";
 import { RunStore } from "./store.ts";
 import { readTimings } from "./timings.ts";
-import { answerDue } from "./answer-due.ts";
+import { answerDue, performEffect } from "./answer-due.ts";
 
 const notFound = { ok: false, code: "not_found" } as const;
 
@@ -171,7 +171,9 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
   override async alarm(): Promise<void> {
     if (this.#run === null) return;
     try {
-      await answerDue(this.#run, this.#store, this.#alarm);
+      const effects = answerDue(this.#run, this.#store, this.#alarm);
+      // Not awaited: the next alarm comes after this one's end, and who does not answer must not hold up a lease.
+      for (const item of effects) this.ctx.waitUntil(performEffect(this.#run, item));
     } catch {
       this.#alarm.set(Date.now() + 5_000);
     }

@@ -1,7 +1,8 @@
-import { runDurableObjectAlarm } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { RunSpec, UploadComplete } from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
+import { objectNames } from "../platform-env.ts";
 import {
   attach,
   dueOf,
@@ -65,6 +66,38 @@ describe("the end of a run", () => {
       expect(await indexed(spec)).toMatchObject({ status: "succeeded" });
       expect(await dueOf(spec)).not.toContain("index");
     }, 10_000);
+  });
+
+  it("reaches the index with its cost when the registry was away", async () => {
+    const tables = ["run_index", "model_pricing"];
+    for (const table of tables) await env.DB.exec(`ALTER TABLE ${table} RENAME TO ${table}_away`);
+    const spec = await finishedRun("gpt-5");
+    await vi.waitFor(async () => expect(await dueOf(spec)).toContain("index"), 10_000);
+    for (const table of tables) await env.DB.exec(`ALTER TABLE ${table}_away RENAME TO ${table}`);
+    const clock = makeClock();
+    clock.advance(10 * 60_000);
+    await runDurableObjectAlarm(runOf(spec));
+    clock.reset();
+    await vi.waitFor(async () => {
+      expect(await indexed(spec)).toMatchObject({ status: "succeeded", cost_usd: 0.0214 });
+    }, 10_000);
+  });
+
+  it("does not hold up the alarm when a thread does not answer", async () => {
+    const spec = await releasedRun();
+    const silence = Promise.withResolvers<void>();
+    const thread = env.THREADS.getByName(objectNames.thread(spec.orgId, spec.projectId));
+    const silent = runInDurableObject(thread, (_, state) =>
+      state.blockConcurrencyWhile(() => silence.promise),
+    );
+    await (await attach(spec)).claim();
+    const clock = makeClock();
+    clock.advance(1_000);
+    const late = scheduler.wait(10_000).then(() => "late");
+    expect(await Promise.race([runDurableObjectAlarm(runOf(spec)), late])).toBe(true);
+    clock.reset();
+    silence.resolve();
+    await silent;
   });
 
   it("has no cost when no price is known", async () => {

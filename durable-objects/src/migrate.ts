@@ -1,16 +1,16 @@
 import type { MigrationBundle } from "@millrace/migrations";
 
 /**
- * Brings an object's SQLite to the current schema. Call it from the constructor, inside
- * `blockConcurrencyWhile`, so that nothing is delivered to the object before its tables exist.
+ * Brings an object's SQLite to the current schema, in the turn that calls it: nothing comes between an object and its
+ * tables.
  *
  * Drizzle's own migrator does the same, but takes a tenth of all the time from a create to the first
  * event: every run is a new object, and is migrated from nothing while its user waits.
  */
-export async function applyMigrations(
+export function applyMigrations(
   storage: DurableObjectStorage,
   { journal, migrations }: MigrationBundle,
-): Promise<void> {
+): void {
   const { sql } = storage;
   storage.transactionSync(() => {
     sql.exec("CREATE TABLE IF NOT EXISTS migration (tag TEXT PRIMARY KEY) WITHOUT ROWID");

@@ -32,10 +32,8 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     this.#store = new PoolStore(ctx.storage);
     this.#runners = new Runners(ctx.getWebSockets());
     this.#matching = new Matching(this.#store, this.#runners, env.RUN_TOKEN_SECRET);
-    void ctx.blockConcurrencyWhile(async () => {
-      await applyMigrations(ctx.storage, poolMigrations);
-      this.#store.keepOffersOf(this.#runners.all().map((runner) => runner.runnerId));
-    });
+    applyMigrations(ctx.storage, poolMigrations);
+    this.#store.keepOffersOf(this.#runners.all().map((runner) => runner.runnerId));
   }
 
   async enqueue(run: WaitingRun): Promise<void> {

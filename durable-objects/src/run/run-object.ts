@@ -37,7 +37,8 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     this.#store = new RunStore(ctx.storage);
     this.#alarm = new Alarm(ctx.storage, null);
     void ctx.blockConcurrencyWhile(async () => {
-      await applyMigrations(ctx.storage, runMigrations);
+      if (!this.#store.exists()) return;
+      applyMigrations(ctx.storage, runMigrations);
       const spec = this.#store.loadSpec();
       // A new object has no alarm, and its first caller waits.
       if (spec === null) return;
@@ -52,6 +53,8 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
       return;
     }
     const now = Date.now();
+    // Not before: asking for a run that is not there must not make storage.
+    applyMigrations(this.ctx.storage, runMigrations);
     this.#store.save("spec", spec);
     const run = this.#open(spec);
     const draft = run.record.draft(now);

@@ -1,5 +1,14 @@
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { attach, follow, makeSpec, readLog, releasedRun, rpcOf } from "../testing/test-run.ts";
+import {
+  attach,
+  follow,
+  makeSpec,
+  readLog,
+  releasedRun,
+  rpcOf,
+  runOf,
+} from "../testing/test-run.ts";
 
 const delta = (text: string) => ({ type: "text.delta", data: { messageId: "m", text } }) as const;
 
@@ -27,6 +36,15 @@ describe("a run", () => {
   });
 
   it("is not there before it is initialised", async () => {
-    expect(await rpcOf(makeSpec()).view()).toEqual({ ok: false, code: "not_found" });
+    const spec = makeSpec();
+    const absent = { ok: false, code: "not_found" };
+    expect(await rpcOf(spec).view()).toEqual(absent);
+    expect(await rpcOf(spec).cancel("user")).toEqual(absent);
+    const read = await runOf(spec).fetch("https://run/read?projectId=p&after=0");
+    expect(read.status).toBe(404);
+    const tables = await runInDurableObject(runOf(spec), (_, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'document'").toArray(),
+    );
+    expect(tables, "asking makes no storage").toEqual([]);
   });
 });

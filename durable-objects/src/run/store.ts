@@ -35,6 +35,12 @@ export class RunStore {
     this.#storage.transactionSync(write);
   }
 
+  /** Whether this object has ever been given its tables. */
+  exists(): boolean {
+    const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'document'");
+    return tables.toArray().length > 0;
+  }
+
   loadSpec(): RunSpec | null {
     const body = this.#document("spec");
     return body === null ? null : RunSpec.parse(body);

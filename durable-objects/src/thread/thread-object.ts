@@ -46,7 +46,7 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     this.#store = new ThreadStore(ctx.storage);
     this.#due = new DueList(ctx.storage);
     this.#effects = new ThreadEffects(env, this.#store, this.#due);
-    if (this.#store.exists()) void this.#prepare();
+    if (this.#store.exists()) this.#prepare();
   }
 
   async open(
@@ -55,7 +55,7 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     name: string,
     now: number,
   ): Promise<{ readonly project: ThreadProject; readonly created: boolean }> {
-    if (!this.#opened) await this.#prepare();
+    if (!this.#opened) this.#prepare();
     const known = this.#store.thread();
     const thread = known ?? this.#insert({ orgId, projectId, name, now });
     if (thread.registeredAt === null) await this.#effects.register();
@@ -247,11 +247,9 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     this.ctx.waitUntil(this.#due.arm());
   }
 
-  #prepare(): Promise<void> {
-    return this.ctx.blockConcurrencyWhile(async () => {
-      await applyMigrations(this.ctx.storage, threadMigrations);
-      this.#opened = true;
-    });
+  #prepare(): void {
+    applyMigrations(this.ctx.storage, threadMigrations);
+    this.#opened = true;
   }
 
   #thread(): ThreadRow | null {

@@ -32,7 +32,7 @@ it("applies each migration once, in order, and later ones to an object that has 
 
 it("leaves nothing behind of a migration that fails", async () => {
   await withStorage("migrate-fails", (storage) => {
-    expect(() => applyMigrations(storage, bundleOf(first, "CREATE nonsense"))).toThrow();
+    expect(() => applyMigrations(storage, bundleOf(first, "CREATE nonsense"))).toThrow("syntax");
     expect(storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'a'").toArray()).toEqual([]);
   });
 });

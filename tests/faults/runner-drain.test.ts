@@ -34,6 +34,8 @@ it("a runner that drains finishes what it can, hands back the rest and takes not
   const token = `drained-${randomUUID()}`;
   endAtEnd(token);
   const leaving = await bench.startRunner({ env: { DRAIN_DEADLINE_MS: "9000" } });
+  const earlier = await bench.begin("earlier", { build: [mark("a"), { text: "Done." }] });
+  await expectCompleted(earlier, [1]);
   const [short, long, streaming] = await Promise.all([
     bench.begin("short", { build: [mark("a"), holdAt("gate"), mark("b"), { text: "Done." }] }),
     bench.begin("long", {
@@ -54,7 +56,9 @@ it("a runner that drains finishes what it can, hands back the rest and takes not
   await staying.joined();
   leaving.signal("SIGTERM");
   await waitUntil("it drains", async () => (await leaving.log()).includes('"draining"'));
-  const late = await bench.begin("late", { build: [mark("a"), { text: "Done." }] });
+  // The pool prefers the runner that holds the project's files.
+  const more = { build: [mark("b"), { text: "Done." }] };
+  const late = await bench.begin("late", more, earlier.projectId);
   await letGo("gate", short, leaving);
 
   await expectCompleted(short, [1]);
@@ -62,7 +66,9 @@ it("a runner that drains finishes what it can, hands back the rest and takes not
   expect(await leaving.exited).toEqual({ code: 0, signal: null });
   expect(findProcesses(token)).toEqual([]);
   expect(await readHomeFile(leaving, short, "trace")).toBe("a\nb\n");
-  expect(await readHomeFile(leaving, late, "trace")).toBe("");
+  expect(await readHomeFile(leaving, late, "trace")).toBe("a\n");
+  expect(await readHomeFile(staying, late, "trace")).toBe("b\n");
+  expect((await downloadFiles(bench.api, late)).get("trace.txt")).toBe("a\nb\n");
 
   // Neither shares a disk with the other: the files came along with the steps.
   await expectCompleted(long, [1, 2], ["call_build_1_0"]);

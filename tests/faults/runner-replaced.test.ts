@@ -48,6 +48,24 @@ describe("a runner that misses the end of its lease writes nothing any more", ()
   it("when it was stopped and wakes up beside its successor", () => expectReplaced(bench, stopped));
 
   it("when the network carried nothing for a while", () => expectReplaced(bench, silent));
+
+  it("and has ended its commands by itself before a runner on another disk starts", async () => {
+    const network = await TcpProxy.start(bench.platform.url);
+    await bench.startRunner({ edgeUrl: network.url });
+    const token = `orphan-${randomUUID()}`;
+    endAtEnd(token);
+    const run = await bench.begin(token, {
+      build: [command(`echo here; sleep 600 # ${token}`), { text: "Done." }],
+    });
+    await run.stream.until(({ data }) => data["chunk"] === "here\n");
+    await (await bench.startRunner()).joined();
+    expect(findProcesses(token)).not.toEqual([]);
+    network.blackhole();
+    await run.stream.until(({ data }) => data["status"] === "running" && data["attempt"] === 2);
+    expect(findProcesses(token)).toEqual([]);
+    const frames = await expectRecord(bench.api, run, await run.stream.toEnd());
+    expect(frames.at(-1)?.event).toBe("done");
+  });
 });
 
 describe("a runner that is cut off and believes in its lease", () => {

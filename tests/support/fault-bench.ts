@@ -1,12 +1,13 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { onTestFailed, TestRunner } from "vitest";
 import type { Api } from "./api.ts";
 import { releaseAtEnd } from "./cleanup.ts";
 import { startModelServer, type ModelServer } from "./model-server/model-server.ts";
 import { promptFor, type ScenarioInput } from "./model-server/scenario.ts";
 import { startPlatform, type Platform, type PlatformOptions } from "./platform.ts";
 import { startRunner, type Runner, type RunnerOptions } from "./runner-process.ts";
-import type { FrameStream } from "./sse.ts";
+import type { Frame, FrameStream } from "./sse.ts";
 import { unzip } from "./zip.ts";
 
 /** An edge, a model and the runs that a fault is done to. Runners come and go in the tests. */
@@ -35,8 +36,8 @@ export async function startFaultBench(options: PlatformOptions = {}): Promise<Fa
     platform,
     model,
     api,
-    startRunner: ({ env, ...rest } = {}) =>
-      startRunner({
+    startRunner: async ({ env, ...rest } = {}) => {
+      const runner = await startRunner({
         edgeUrl: platform.url,
         poolToken: platform.poolToken,
         env: {
@@ -46,13 +47,26 @@ export async function startFaultBench(options: PlatformOptions = {}): Promise<Fa
           ...env,
         },
         ...rest,
-      }),
+      });
+      if (TestRunner.getCurrentTest())
+        onTestFailed(async () => tell(`runner ${runner.pid}`, [await runner.log()]));
+      return runner;
+    },
     begin: async (title, scenario, given) => {
       const projectId = given ?? (await api.createProject());
       const begun = await api.streamRun(projectId, { prompt: promptFor(scenario, title) });
+      if (TestRunner.getCurrentTest())
+        onTestFailed(() => tell(`run ${begun.runId}, ${title}`, begun.stream.seen.map(shorten)));
       return { title, projectId, ...begun };
     },
   };
+}
+
+const shorten = ({ id, data }: Frame): string => `${id} ${JSON.stringify(data).slice(0, 160)}`;
+
+/** A fault that a test does not survive is found in what all sides saw of it. */
+function tell(title: string, lines: readonly string[]): void {
+  process.stderr.write(`--- ${title}\n${lines.slice(-25).join("\n")}\n`);
 }
 
 /** A turn that runs one command. */

@@ -12,13 +12,11 @@ export const limits = {
   archivePartBytes: 8 * 1024 * 1024,
   /** How long after a terminal event its attempt may still upload its archive. */
   lateArchiveMs: 10 * 60_000,
-  heartbeatMs: 10_000,
   leaseMs: 30_000,
   leaseGraceMs: 15_000,
   /** A runner's closed socket brings the lease's end forward to this. */
   socketClosedLeaseMs: 5_000,
   offerMs: 5_000,
-  cancelAckMs: 5_000,
   cancelForceMs: 30_000,
   /** How far a reader may be behind the bytes it reported as consumed. */
   readerCreditBytes: 256 * 1024,

@@ -62,7 +62,9 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
     if (stage === before.state.stage) return;
     if (stage.kind === "cancelling") runners.pushCancel();
     if (stage.kind === "dispatched") ctx.waitUntil(outbox.dispatch());
-    if (before.state.stage.kind === "dispatched") ctx.waitUntil(outbox.withdraw());
+    if (before.state.stage.kind !== "dispatched") return;
+    const isClaimed = stage.kind === "running";
+    ctx.waitUntil(isClaimed ? outbox.withdrawClaimed() : outbox.withdraw());
   }
 
   async function settle(): Promise<void> {

@@ -16,6 +16,8 @@ interface Parts {
 const immediately: readonly DueKey[] = ["report", "index", "artifacts"];
 /** R2 forgets an upload that it aborted or completed; asking for ever would not change that. */
 const maxAbortTries = 8;
+/** An idle runner's way from offer to claim, several times over. */
+const claimedSoonMs = 250;
 
 /**
  * What the run owes to others: its thread, the registry, the pool. A row in the due table is the promise; it goes when the
@@ -56,19 +58,29 @@ export class Outbox {
     }
   }
 
-  /** Hands the current attempt to queue and pool. Both may forget it; the alarm asks again. */
+  /** Hands the current attempt to pool and queue. Both may forget it; the alarm asks again. */
   async dispatch(): Promise<void> {
     const { env, record } = this.#parts;
     const { orgId, runId } = record.spec;
     const { attempt } = record.state;
-    // The pool first: a message leaves while the runner is on its way, not in front of its offer.
-    if (env.DISPATCH_FAST_PATH !== "off") await Promise.allSettled([this.offer(attempt)]);
+    if (env.DISPATCH_FAST_PATH !== "off") {
+      await Promise.allSettled([this.offer(attempt)]);
+      await scheduler.wait(claimedSoonMs);
+      // An idle runner has it by now, and nothing is left to ask the queue for.
+      if (record.state.attempt !== attempt || record.state.stage.kind !== "dispatched") return;
+    }
     await Promise.allSettled([env.DISPATCH.send({ orgId, runId, attempt })]);
   }
 
   async offer(attempt: number): Promise<void> {
     const { orgId, projectId, runId } = this.#parts.record.spec;
     await this.#pool().enqueue({ orgId, projectId, runId, attempt });
+  }
+
+  /** The runner's own accept has told the pool already, unless it was lost: no reason to be in the claim's way. */
+  async withdrawClaimed(): Promise<void> {
+    await scheduler.wait(claimedSoonMs);
+    await this.withdraw();
   }
 
   /** Best effort: an offer of a run that needs no runner is refused at its claim. */

@@ -38,6 +38,7 @@ export class RunnerSockets {
   readonly #parts: Parts;
   readonly #links: RunnerLinks;
   #received: Received[] = [];
+  #isTicking = false;
 
   constructor(parts: Parts, sockets: readonly WebSocket[]) {
     this.#parts = parts;
@@ -61,9 +62,22 @@ export class RunnerSockets {
       refuse(socket, { code: "invalid" });
       return;
     }
-    // The first message of a tick calls the commit for all that arrive before the timer runs.
-    if (this.#received.length === 0) setTimeout(() => this.flush(), 0);
     this.#received.push({ socket, message });
+    if (this.#isTicking) return;
+    // Alone: it waits for nobody. Whatever follows before the next tick is committed together.
+    this.flush();
+    this.#tick();
+  }
+
+  /** Ticks as long as each finds something to commit. */
+  #tick(): void {
+    this.#isTicking = true;
+    setTimeout(() => {
+      this.#isTicking = false;
+      if (this.#received.length === 0) return;
+      this.flush();
+      this.#tick();
+    }, 0);
   }
 
   /** Commits what was received. Called by the tick, and by whoever must not overtake a runner's message. */

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { onTestFailed, TestRunner } from "vitest";
+import { onTestFinished, TestRunner } from "vitest";
 import type { Api } from "./api.ts";
 import { releaseAtEnd } from "./cleanup.ts";
 import { startModelServer, type ModelServer } from "./model-server/model-server.ts";
@@ -48,15 +48,13 @@ export async function startFaultBench(options: PlatformOptions = {}): Promise<Fa
         },
         ...rest,
       });
-      if (TestRunner.getCurrentTest())
-        onTestFailed(async () => tell(`runner ${runner.pid}`, [await runner.log()]));
+      tellIfFailed(`runner ${runner.pid}`, async () => (await runner.log()).trim().split("\n"));
       return runner;
     },
     begin: async (title, scenario, given) => {
       const projectId = given ?? (await api.createProject());
       const begun = await api.streamRun(projectId, { prompt: promptFor(scenario, title) });
-      if (TestRunner.getCurrentTest())
-        onTestFailed(() => tell(`run ${begun.runId}, ${title}`, begun.stream.seen.map(shorten)));
+      tellIfFailed(`run ${begun.runId}, ${title}`, () => begun.stream.seen.map(shorten));
       return { title, projectId, ...begun };
     },
   };
@@ -65,8 +63,16 @@ export async function startFaultBench(options: PlatformOptions = {}): Promise<Fa
 const shorten = ({ id, data }: Frame): string => `${id} ${JSON.stringify(data).slice(0, 160)}`;
 
 /** A fault that a test does not survive is found in what all sides saw of it. */
-function tell(title: string, lines: readonly string[]): void {
-  process.stderr.write(`--- ${title}\n${lines.slice(-25).join("\n")}\n`);
+function tellIfFailed(
+  title: string,
+  lines: () => readonly string[] | Promise<readonly string[]>,
+): void {
+  if (!TestRunner.getCurrentTest()) return;
+  // `onTestFailed` would come too late: the logs are gone by then.
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    process.stderr.write(`--- ${title}\n${(await lines()).slice(-25).join("\n")}\n`);
+  });
 }
 
 /** A turn that runs one command. */

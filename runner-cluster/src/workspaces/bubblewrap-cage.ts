@@ -20,6 +20,8 @@ export async function makeBubblewrapCage(
     ...view.binds.map(({ source, target }) => ["--ro-bind", source, target]),
     ["--bind", layout.home, cagedHome],
     ["--bind", layout.root, layout.root],
+    // The empty root that all this hangs in is writable until now.
+    ["--remount-ro", "/"],
   ].flat();
   return {
     home: cagedHome,

@@ -36,12 +36,8 @@ export function sseStream(
   const bridge = new SseBridge(source, first, after);
   return new ReadableStream<Uint8Array>(
     {
-      start: (controller) => bridge.onStuck((reason) => controller.error(reason)),
-      pull: async (controller) => {
-        const chunk = await bridge.next();
-        if (chunk !== null) return controller.enqueue(chunk);
-        controller.close();
-      },
+      start: (controller) => bridge.start(controller),
+      pull: () => bridge.pull(),
       cancel: () => bridge.leave(),
     },
     { highWaterMark: 0 },
@@ -55,19 +51,26 @@ export class StreamInterrupted extends Error {
 
 type Line =
   | { readonly kind: "open"; readonly socket: WebSocket }
+  /** No row follows those that wait here. */
   | { readonly kind: "ended" }
-  | { readonly kind: "broken" };
+  | { readonly kind: "broken" }
+  | { readonly kind: "reopening" }
+  /** Nothing more is said to the client. */
+  | { readonly kind: "over" };
 
 class SseBridge {
   readonly #source: ReaderSource;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #line: Line;
   #waiting: string[] = [];
   #cursor: number;
   #reopens = 0;
   #taken = 0;
   #handedOut = 0;
-  #wake: (() => void) | undefined;
-  #giveUp: ((reason: StreamInterrupted) => void) | undefined;
+  /** The client has taken everything and asks for more. */
+  #isHungry = false;
+  #fedAt = Date.now();
+  #heartbeat: number | null = null;
 
   constructor(source: ReaderSource, first: WebSocket, after: number) {
     this.#source = source;
@@ -75,35 +78,51 @@ class SseBridge {
     this.#line = this.#listen(first);
   }
 
-  /** The next bytes for the client, at the latest after one heartbeat; null when the run has ended. */
-  async next(): Promise<Uint8Array | null> {
-    this.#reportTaken();
-    for (;;) {
-      const frames = this.#takeWaiting();
-      if (frames !== "") return encoder.encode(frames);
-      switch (this.#line.kind) {
-        case "ended":
-          return null;
-        case "broken":
-          await this.#reopen();
-          break;
-        case "open":
-          if (!(await this.#isWoken())) return keepAlive;
-      }
-    }
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    this.#beatIn(limits.sseHeartbeatMs);
   }
 
-  /** What to do when the object lost patience with a client that takes nothing. */
-  onStuck(giveUp: (reason: StreamInterrupted) => void): void {
-    this.#giveUp = giveUp;
+  /** The stream asks for more only when the client has taken what it was given. */
+  pull(): void {
+    this.#reportTaken();
+    this.#isHungry = true;
+    this.#feed();
   }
 
   /** The client is gone: so is its reader. */
   leave(): void {
     if (this.#line.kind === "open") this.#line.socket.close(1000);
-    this.#line = { kind: "ended" };
+    this.#line = { kind: "over" };
     this.#waiting = [];
-    this.#wake?.();
+    clearTimeout(this.#heartbeat);
+  }
+
+  // Called from every event that may have something for a hungry client, so that no promise stands between a
+  // message of the object and its write to the client: with many readers that is half of what a frame costs.
+  #feed(): void {
+    if (!this.#isHungry) return;
+    try {
+      const frames = this.#takeWaiting();
+      if (frames !== "") return this.#give(encoder.encode(frames));
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (this.#line.kind === "broken") void this.#reopen();
+    if (this.#line.kind !== "ended") return;
+    this.leave();
+    this.#controller?.close();
+  }
+
+  #give(chunk: Uint8Array): void {
+    this.#isHungry = false;
+    this.#fedAt = Date.now();
+    this.#controller?.enqueue(chunk);
+  }
+
+  #fail(reason: unknown): void {
+    this.leave();
+    this.#controller?.error(reason);
   }
 
   #listen(socket: WebSocket): Line {
@@ -113,25 +132,20 @@ class SseBridge {
     socket.addEventListener("message", ({ data }) => {
       if (!isCurrent() || typeof data !== "string") return;
       this.#waiting.push(data);
-      this.#wake?.();
+      this.#feed();
     });
     const end = (kind: "ended" | "broken") => {
       if (!isCurrent()) return;
       this.#line = { kind };
-      this.#wake?.();
+      this.#feed();
     };
     socket.addEventListener("close", ({ code }) => {
-      if (isCurrent() && code === stuckCode) return this.#cutLoose();
-      end(code === 1000 ? "ended" : "broken");
+      if (!isCurrent() || code !== stuckCode) return end(code === 1000 ? "ended" : "broken");
+      this.#fail(new StreamInterrupted("the client took nothing for too long"));
     });
     socket.addEventListener("error", () => end("broken"));
     socket.accept();
     return line;
-  }
-
-  #cutLoose(): void {
-    this.leave();
-    this.#giveUp?.(new StreamInterrupted("the client took nothing for too long"));
   }
 
   #takeWaiting(): string {
@@ -145,7 +159,6 @@ class SseBridge {
     return frames.text;
   }
 
-  /** The stream asks for more only when the client has taken what it was given. */
   #reportTaken(): void {
     this.#taken += this.#handedOut;
     this.#handedOut = 0;
@@ -154,27 +167,28 @@ class SseBridge {
     this.#taken = 0;
   }
 
-  /** True when the socket has something to say, false when a heartbeat is due first. */
-  async #isWoken(): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const heartbeat = setTimeout(() => resolve(false), limits.sseHeartbeatMs);
-    this.#wake = () => resolve(true);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(heartbeat);
-      this.#wake = undefined;
-    }
+  /** One timer, which waits again when a frame came meanwhile: to arm one for each frame costs more than the frame. */
+  #beatIn(ms: number): void {
+    this.#heartbeat = setTimeout(() => {
+      const silentMs = Date.now() - this.#fedAt;
+      const isDue = silentMs >= limits.sseHeartbeatMs;
+      if (isDue && this.#isHungry) this.#give(keepAlive);
+      if (this.#line.kind === "over") return;
+      this.#beatIn(isDue ? limits.sseHeartbeatMs : limits.sseHeartbeatMs - silentMs);
+    }, ms);
   }
 
   async #reopen(): Promise<void> {
-    if (this.#reopens === maxReopens) throw new StreamInterrupted("the run object does not answer");
+    this.#line = { kind: "reopening" };
+    if (this.#reopens === maxReopens) {
+      return this.#fail(new StreamInterrupted("the run object does not answer"));
+    }
     await scheduler.wait(firstReopenDelayMs * 2 ** this.#reopens);
     this.#reopens += 1;
     const socket = await this.#source.open(this.#cursor).catch(() => null);
-    if (this.#line.kind !== "broken") return socket?.close(1000);
-    if (socket === null) return;
+    if (this.#line.kind !== "reopening") return socket?.close(1000);
     this.#taken = 0;
-    this.#line = this.#listen(socket);
+    this.#line = socket === null ? { kind: "broken" } : this.#listen(socket);
+    this.#feed();
   }
 }

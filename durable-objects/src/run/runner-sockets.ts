@@ -38,7 +38,6 @@ export class RunnerSockets {
   readonly #parts: Parts;
   readonly #links: RunnerLinks;
   #received: Received[] = [];
-  #isTicking = false;
 
   constructor(parts: Parts, sockets: readonly WebSocket[]) {
     this.#parts = parts;
@@ -63,21 +62,11 @@ export class RunnerSockets {
       return;
     }
     this.#received.push({ socket, message });
-    if (this.#isTicking) return;
-    // Alone: it waits for nobody. Whatever follows before the next tick is committed together.
-    this.flush();
-    this.#tick();
-  }
-
-  /** Ticks as long as each finds something to commit. */
-  #tick(): void {
-    this.#isTicking = true;
-    setTimeout(() => {
-      this.#isTicking = false;
-      if (this.#received.length === 0) return;
-      this.flush();
-      this.#tick();
-    }, 0);
+    // A claim comes alone, and a user waits for what follows it.
+    if (message.type === "claim") this.flush();
+    // The first message of a tick calls the commit for all that arrive before the timer runs. Not sooner: a
+    // stream of frames that starts with a commit of one frame stays cut in small commits, and so do its readers.
+    else if (this.#received.length === 1) setTimeout(() => this.flush(), 0);
   }
 
   /** Commits what was received. Called by the tick, and by whoever must not overtake a runner's message. */

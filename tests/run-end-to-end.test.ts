@@ -5,8 +5,9 @@ import { releaseAtEnd } from "./support/cleanup.ts";
 import { startModelServer } from "./support/model-server/model-server.ts";
 import { promptFor } from "./support/model-server/scenario.ts";
 import { startPlatform } from "./support/platform.ts";
+import { expectPairedTools, expectWhole } from "./support/run-record.ts";
 import { startRunner } from "./support/runner-process.ts";
-import { isTerminalFrame, nameOf, type Frame } from "./support/sse.ts";
+import { nameOf, type Frame } from "./support/sse.ts";
 import { unzip } from "./support/zip.ts";
 
 let api: Api;
@@ -22,12 +23,6 @@ beforeAll(async () => {
   });
   api = platform.api;
 });
-
-/** What every finished run's stream must be: dense, and with one terminal frame, which is the last. */
-function expectWhole(frames: readonly Frame[]): void {
-  expect(frames.map(({ id }) => id)).toEqual(frames.map((_, index) => index + 1));
-  expect(frames.filter(isTerminalFrame)).toEqual(frames.slice(-1));
-}
 
 /** The frames whose order is promised, without those that come as they come. */
 const milestones = [
@@ -174,19 +169,6 @@ const slow = {
     { text: "Done at last." },
   ],
 };
-
-/** Each call starts once and then ends once, as `end` or `error`, under the same id and name. */
-function expectPairedTools(frames: readonly Frame[]): void {
-  const tools = frames.filter(({ event }) => event === "tool").map(({ data }) => data);
-  const phases = (phase: string) =>
-    tools
-      .filter((tool) => tool["phase"] === phase)
-      .map((tool) => JSON.stringify([tool["callId"], tool["tool"]]));
-  const started = phases("start");
-  expect(started.length).toBeGreaterThan(5);
-  expect(new Set(started).size).toBe(started.length);
-  expect([...phases("end"), ...phases("error")].toSorted()).toEqual(started.toSorted());
-}
 
 /** gpt-5 as seeded, per 1000 tokens: 0.01 in, 0.001 cached in, 0.03 out. Cached input is part of the input. */
 function expectPrice({ usage, cost }: v1.RunSummary): void {

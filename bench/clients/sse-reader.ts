@@ -10,7 +10,7 @@ export interface StreamRequest {
 const stuckMs = 120_000;
 
 /** Opens a response and leaves its body to the caller. */
-export function openStream(stream: StreamRequest): Promise<{
+function openStream(stream: StreamRequest): Promise<{
   readonly request: ClientRequest;
   readonly response: IncomingMessage;
 }> {

@@ -18,7 +18,7 @@ export function expectPairedTools(frames: readonly Frame[]): void {
 }
 
 /** Nothing that an attempt opened is still open when the next one starts. */
-export function expectClosedAttempts(frames: readonly Frame[]): void {
+function expectClosedAttempts(frames: readonly Frame[]): void {
   const open = new Set<string>();
   for (const frame of frames) {
     if (nameOf(frame) === "running") expect([...open]).toEqual([]);

@@ -149,7 +149,7 @@ describe("on a runner that all share, output of a tool", () => {
   it("of a kind that grows when it is written down ends no run", async () => {
     const { frames } = await finish("zeros", {
       build: [
-        command("head -c 200000 /dev/zero | tee /dev/stderr"),
+        command("head -c 200000 /dev/zero | tee >(cat >&2)"),
         { text: "\u0001".repeat(100), repeatText: 3_000 },
       ],
     });

@@ -55,12 +55,14 @@ async function commitTo(
     await copyFile(snapshots.indexFile, index);
     const tree = await keepUntouchable({ ...snapshots.place, index }, layout, last.tree, current);
     // Renamed, not written: the index there may be a link to somewhere else.
-    const placeIndex = (): Promise<void> => rename(index, join(layout.gitDir, "index"));
+    const placeIndex = (): Promise<void> => {
+      request.assertHeld();
+      return rename(index, join(layout.gitDir, "index"));
+    };
     if (tree === last.tree) {
       const commitSha = last.message.includes(request.runId) ? repository.head : null;
       if (commitSha === null) return { outcome: "skipped", reason: "no_changes" };
       // An attempt that died right after its commit may have left the index behind it.
-      request.assertHeld();
       await placeIndex();
       return { outcome: "committed", commitSha };
     }

@@ -34,6 +34,8 @@ export interface GitPlace {
   /** Where objects are written to, when not into `gitDir`. */
   readonly objects?: string;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Throws when the place is another attempt's by now: asked in the same turn in which a git starts. */
+  readonly assertHeld?: () => void;
 }
 
 export interface GitInput {
@@ -99,6 +101,7 @@ export async function pipeGit(from: GitCall, to: GitCall, input: string): Promis
 }
 
 function start({ place, args }: GitCall, accept: readonly number[]) {
+  place.assertHeld?.();
   const child: ChildProcessWithoutNullStreams = spawn("git", [...fixedArguments, ...args], {
     cwd: place.workTree ?? place.gitDir,
     env: environmentOf(place),
@@ -113,6 +116,8 @@ function start({ place, args }: GitCall, accept: readonly number[]) {
   const judge = async (): Promise<void> => {
     const [code, stderr] = await Promise.all([closed, buffer(child.stderr)]);
     if (code !== null && [0, ...accept].includes(code)) return;
+    // A successor kills what it finds running: that says nothing about the repository.
+    place.assertHeld?.();
     throw new GitFailed(args[0] ?? "", stderr.toString("utf8").trim() || `exit ${String(code)}`);
   };
   return { child, ended: judge() };

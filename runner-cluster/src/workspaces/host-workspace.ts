@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AttemptFenced, LeaseLost } from "../attempt/attempt.ts";
+import { LeaseLost } from "../attempt/attempt.ts";
 import type { Attempt } from "../attempt/attempt.ts";
 import { archiveWorkspace } from "./archive-workspace.ts";
 import type { Cage, CageKind } from "./cage.ts";
@@ -194,9 +194,7 @@ export class HostWorkspace implements Workspace {
   }
 
   #assertHeld(): void {
-    if (!this.#parts.lock.holds()) {
-      throw new AttemptFenced("the workspace is another attempt's, or was given back");
-    }
+    this.#parts.lock.assertHeld();
   }
 }
 

@@ -66,8 +66,9 @@ export async function openHostWorkspace(
   try {
     if (start.attempt === 1) await clearLeftovers(layout);
     await makeRepository(layout.gitDir);
-    const snapshots = await SnapshotRepository.open(layout, lock.marker);
-    const restored = await restoreWorkspace({ layout, snapshots, store, start, log });
+    const snapshots = await SnapshotRepository.open(layout, lock);
+    const assertHeld = (): void => lock.assertHeld();
+    const restored = await restoreWorkspace({ layout, snapshots, store, start, log, assertHeld });
     const isolated = cages.isolates;
     const opened = { ...restored, isolated };
     return new HostWorkspace({

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -47,6 +47,24 @@ describe("decideTakeover", () => {
     ["unreadable, waited enough", { holder: null, released: false }, late, "evict"],
   ] as const)("%s", (_name, held, facts, verdict) => {
     expect(decideTakeover(held, mine, facts)).toBe(verdict);
+  });
+});
+
+describe("a snapshot that a successor cuts short", () => {
+  it("is fenced, and leaves the repository to the successor", async () => {
+    const fixture = await HostFixture.make();
+    try {
+      const first = await fixture.open();
+      const files = Array.from({ length: 3_000 }, (_, n) => join(first.root, `${n}.txt`));
+      await Promise.all(files.map((file) => writeFile(file, file)));
+      const cut = first.snapshot(null).catch((error: unknown) => error);
+      const second = await fixture.open({ attempt: 2 });
+      expect(await cut).toBeInstanceOf(AttemptFenced);
+      const { tree } = await second.snapshot(null);
+      expect(await second.snapshot(tree)).toEqual({ tree, pack: null });
+    } finally {
+      await fixture.remove();
+    }
   });
 });
 

@@ -34,6 +34,11 @@ export class ProjectLock {
     return this.#open && !existsSync(this.#next) && fstatSync(this.#fd).nlink > 0;
   }
 
+  assertHeld(): void {
+    if (this.holds()) return;
+    throw new AttemptFenced("the workspace is another attempt's, or was given back");
+  }
+
   /** A successor reads this before it touches a file, and kills the group. */
   recordGroup(leader: ProcessIdentity): void {
     writeSync(this.#fd, line({ group: leader.pid, start: leader.start }));

@@ -1,5 +1,6 @@
 import { copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { AttemptFenced } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
 import { spoolFile } from "./archive-workspace.ts";
 import { decideRestore } from "./decide-restore.ts";
@@ -18,6 +19,8 @@ export interface RestoreRequest {
   readonly store: WorkspaceStore;
   readonly start: WorkspaceStart;
   readonly log: Logger;
+  /** Throws when the workspace is another attempt's by now. */
+  readonly assertHeld: () => void;
 }
 
 export interface Restored {
@@ -47,6 +50,7 @@ async function stage(
   try {
     return await run(request, missing);
   } catch (error) {
+    if (error instanceof AttemptFenced) throw error;
     request.log.error("a workspace could not be restored", { what, error });
     const reason = error instanceof GitMissing ? ": git is not installed on this runner" : "";
     missing.push(`${what} could not be restored${reason}`);
@@ -97,6 +101,7 @@ async function restoreHistory(
   if (own === null || carried.refs.size === 0) return;
   await snapshots.giveToProject([...carried.refs.values()]);
   for (const [name, id] of carried.refs) {
+    request.assertHeld();
     const replaced = own.refs.get(name);
     if (replaced === id) continue;
     if (replaced !== undefined) {
@@ -105,17 +110,20 @@ async function restoreHistory(
     await writeRef(layout.gitDir, name, id);
   }
   if (carried.head === null) return;
+  request.assertHeld();
   await writeRef(layout.gitDir, "HEAD", `ref: ${carried.head}`);
   const head = carried.refs.get(carried.head);
   if (head !== undefined) await writeIndex(request, head);
 }
 
 /** Without it the user's own `git status` would take every file for new. */
-async function writeIndex({ layout, snapshots }: RestoreRequest, head: string): Promise<void> {
+async function writeIndex(request: RestoreRequest, head: string): Promise<void> {
+  const { layout, snapshots } = request;
   const index = spoolFile(layout, "index");
   try {
     await copyFile(snapshots.indexFile, index);
     await git({ ...snapshots.place, index }, ["read-tree", head]);
+    request.assertHeld();
     await rename(index, join(layout.gitDir, "index"));
   } finally {
     await rm(index, { force: true });

@@ -7,6 +7,7 @@ import { makeRepository } from "./git-skeleton.ts";
 import { gitExcludePatterns, isHiddenPath } from "./path-policy.ts";
 import { markerVariable } from "./process-groups.ts";
 import type { ProjectLayout } from "./project-layout.ts";
+import type { ProjectLock } from "./project-lock.ts";
 
 /** A pack below this becomes loose objects: hundreds of tiny packs would slow every look-up. */
 const loosePackBytes = 1024 * 1024;
@@ -17,6 +18,8 @@ const carriedRefs = "refs/project/";
 
 /** No line endings, no encodings, no keywords, no filters: every file is bytes. */
 const asBytes = "* -text -eol -ident -filter -working-tree-encoding\n";
+
+type HeldLock = Pick<ProjectLock, "marker" | "assertHeld">;
 
 /** What a bundle holds besides the files: the project's own branches and tags. */
 export interface Carried {
@@ -36,16 +39,17 @@ export class SnapshotRepository {
   readonly #index: string;
   readonly #projectObjects: string;
 
-  private constructor(layout: ProjectLayout, marker: string) {
+  private constructor(layout: ProjectLayout, lock: HeldLock) {
     this.#index = join(layout.snapshots, "index");
     this.#projectObjects = join(layout.gitDir, "objects");
     this.#place = {
       gitDir: layout.snapshots,
       workTree: layout.root,
       index: this.#index,
+      assertHeld: () => lock.assertHeld(),
       variables: {
         // A successor finds and ends a git that outlived its runner.
-        [markerVariable]: marker,
+        [markerVariable]: lock.marker,
         GIT_AUTHOR_NAME: "millrace",
         GIT_AUTHOR_EMAIL: "millrace@localhost",
         GIT_COMMITTER_NAME: "millrace",
@@ -55,10 +59,11 @@ export class SnapshotRepository {
   }
 
   /** The caller holds the project's lock: a lock file of git's that is still there belongs to nobody. */
-  static async open(layout: ProjectLayout, marker: string): Promise<SnapshotRepository> {
+  static async open(layout: ProjectLayout, lock: HeldLock): Promise<SnapshotRepository> {
     await makeRepository(layout.snapshots, { exclude: gitExcludePatterns(), attributes: asBytes });
+    lock.assertHeld();
     await rm(join(layout.snapshots, "index.lock"), { force: true });
-    return new SnapshotRepository(layout, marker);
+    return new SnapshotRepository(layout, lock);
   }
 
   /** Where git reads the project's objects too; writes still go to this repository. */

@@ -14,16 +14,26 @@ interface Edge {
 export const openStalledReader = (edge: Edge, path: string): Promise<Socket> =>
   ask(edge, path, () => false);
 
-/** A client that takes what comes and throws it away. */
-export const openRawReader = (edge: Edge, path: string): Promise<Socket> =>
-  ask(edge, path, () => true);
+/** A client that reads up to a text and leaves, with nothing unread: else TCP would say more than goodbye. */
+export async function readAndLeave(edge: Edge, path: string, text: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let read = "";
+  const socket = await ask(edge, path, (bytes) => {
+    read += bytes.toString("latin1");
+    if (read.includes(text)) resolve();
+    return true;
+  });
+  await promise;
+  socket.destroy();
+}
 
-async function ask(edge: Edge, path: string, takeMore: () => boolean): Promise<Socket> {
+async function ask(edge: Edge, path: string, take: (bytes: Buffer) => boolean): Promise<Socket> {
   const { hostname, port } = new URL(edge.url);
+  const buffer = Buffer.alloc(4096);
   const socket = connect({
     host: hostname,
     port: Number(port),
-    onread: { buffer: Buffer.alloc(4096), callback: takeMore },
+    onread: { buffer, callback: (length) => take(buffer.subarray(0, length)) },
   });
   // Being cut off is what may happen to it.
   socket.on("error", () => undefined);

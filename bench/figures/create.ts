@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { readFrames } from "../clients/sse-reader.ts";
 import type { Creator } from "../sides/side.ts";
 import { percentile } from "../stats.ts";
@@ -5,6 +6,8 @@ import type { Figure, Sample } from "./figure.ts";
 
 const warmUpRuns = 5;
 const runs = 30;
+/** What a run sets off at its end (its report, the registry) is over, so that the next one finds everything idle. */
+const settleMs = 100;
 
 /**
  * From a streaming create to the first event that the runner itself wrote, at the client. The bare object
@@ -36,6 +39,7 @@ async function measure(creator: Creator): Promise<Sample> {
 
 async function once(creator: Creator): Promise<number> {
   const { stream, isFirst, isLast } = await creator.next();
+  await sleep(settleMs);
   const start = performance.now();
   let took: number | undefined;
   await readFrames(stream, (_id, frame) => {

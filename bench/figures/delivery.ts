@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { readFrames } from "../clients/sse-reader.ts";
 import type { BenchLog } from "../sides/side.ts";
 import { percentile } from "../stats.ts";
@@ -79,7 +80,7 @@ async function sendPaced(
   const start = performance.now();
   for (const [i, frame] of frames.entries()) {
     const waitMs = start + (i * 1000) / perSecond - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (waitMs > 0) await sleep(waitMs);
     send(frame);
   }
 }

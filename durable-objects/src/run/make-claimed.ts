@@ -13,7 +13,7 @@ export function makeClaimed(
   token: string,
 ): Claimed {
   const { state, tail, position } = record.memory;
-  const release = store.loadRelease();
+  const release = record.release();
   const now = Date.now();
   return {
     type: "claimed",

@@ -128,7 +128,7 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
 
   async startBundle(attempt: number): Promise<string | null> {
     if (!(await this.mayUse(attempt))) return null;
-    return this.#store.loadRelease()?.workspace?.bundleKey ?? null;
+    return this.#run?.record.release()?.workspace?.bundleKey ?? null;
   }
 
   override async fetch(request: Request): Promise<Response> {

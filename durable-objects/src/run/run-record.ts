@@ -3,6 +3,7 @@ import type { Alarm } from "./alarm.ts";
 import { retryDelay, waitsOf, type Owed } from "./decide-due.ts";
 import { Draft } from "./draft.ts";
 import type { RunMemory } from "./memory.ts";
+import type { Release } from "./release.ts";
 import { statusOf, versionOf, viewOf, type RunState, type Stage, type Tail } from "./state.ts";
 import type { LogRow, RunStore } from "./store.ts";
 import type { Timings } from "./timings.ts";
@@ -31,6 +32,7 @@ export class RunRecord {
   readonly #onCommit: (committed: Committed) => void;
   #memory: RunMemory;
   #savedLeaseUntil: number;
+  #release: Release | null = null;
 
   constructor(
     loaded: { readonly spec: RunSpec; readonly memory: RunMemory },
@@ -58,6 +60,12 @@ export class RunRecord {
     return this.#memory;
   }
 
+  /** What the run was released with: most often the claim follows so soon that it is still at hand. */
+  release(): Release | null {
+    this.#release ??= this.#store.loadRelease();
+    return this.#release;
+  }
+
   view(): RunView {
     return viewOf(this.spec, this.state, this.tail);
   }
@@ -79,6 +87,7 @@ export class RunRecord {
     this.#planLease(draft);
     this.#store.transaction(() => this.#write(draft, rows));
     this.#memory = after;
+    this.#release = draft.release ?? this.#release;
     for (const item of draft.due.values()) if (item !== null) this.#alarm.by(item.at);
     const saved = draft.due.get("lease");
     if (saved !== undefined) this.#savedLeaseUntil = saved?.at ?? 0;

@@ -162,7 +162,9 @@ export class RunnerSockets {
       refuse(socket, { code: record.state.stage.kind === "over" ? "run_over" : "fenced" });
       return;
     }
-    send(socket, makeClaimed(record, store, timings, token));
+    const claimed = makeClaimed(record, store, timings, token);
+    send(socket, claimed);
+    if (claimed.stepCount === 0) return;
     for (const steps of pageSteps(store.steps())) send(socket, { type: "steps", steps });
   }
 

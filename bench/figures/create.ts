@@ -7,7 +7,7 @@ import type { Figure, Sample } from "./figure.ts";
 const warmUpRuns = 5;
 const runs = 30;
 /** What a run sets off at its end (its report, the registry) is over, so that the next one finds everything idle. */
-const settleMs = 100;
+const settleMs = 300;
 
 /**
  * From a streaming create to the first event that the runner itself wrote, at the client. The bare object

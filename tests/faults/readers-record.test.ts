@@ -20,6 +20,8 @@ const story = Array.from({ length: 250 }, (_, i) => `word-${i}`).join(" ");
 const pathOf = ({ projectId, runId }: BegunRun): string =>
   `/v1/projects/${projectId}/runs/${runId}/stream`;
 
+const textOf = (frames: readonly Frame[]): string =>
+  frames.map(({ data }) => data["token"] ?? "").join("");
 const idsOf = (frames: readonly Frame[]): readonly number[] => frames.map(({ id }) => id);
 
 it("a hundred readers that come at any moment have the same record", async () => {
@@ -38,7 +40,8 @@ it("a hundred readers that come at any moment have the same record", async () =>
   });
   const live = await run.stream.toEnd();
   const record = await expectRecord(bench.api, run, live);
-  expect(record.length).toBeGreaterThan(200);
+  // How many words share an event depends on the load, so the words count, not the events.
+  expect(textOf(record)).toContain(story);
   for (const { after, frames } of await Promise.all(readers))
     expect(frames).toEqual(record.slice(after));
 });

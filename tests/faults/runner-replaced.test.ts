@@ -15,6 +15,7 @@ import {
 } from "../support/fault-bench.ts";
 import { listFiles } from "../support/file-list.ts";
 import { endAtEnd, findProcesses } from "../support/processes.ts";
+import { attach, signRunToken } from "../support/run-intruder.ts";
 import { attemptsIn, expectRecord } from "../support/run-record.ts";
 import type { Runner } from "../support/runner-process.ts";
 import type { Frame } from "../support/sse.ts";
@@ -39,15 +40,40 @@ const cutOff: Fault = {
   end: (_, network) => network.restore(),
 };
 
+const secret = randomUUID();
+
 describe("a runner that misses the end of its lease writes nothing any more", () => {
   let bench: FaultBench;
   beforeAll(async () => {
-    bench = await startFaultBench({ vars: { LEASE_MS: "8000" } });
+    const vars = { LEASE_MS: "8000", RUN_TOKEN_SECRET: secret };
+    bench = await startFaultBench({ vars });
   });
 
   it("when it was stopped and wakes up beside its successor", () => expectReplaced(bench, stopped));
 
   it("when the network carried nothing for a while", () => expectReplaced(bench, silent));
+
+  it("though it has no clock, and speaks on the socket on which it once claimed", async () => {
+    const run = await bench.begin("no clock", { build: [holdAt("end"), { text: "Done." }] });
+    const token = signRunToken({ run: run.runId, attempt: 1 }, secret);
+    const sleeper = attach(bench.platform.url, run.runId, token);
+    expect(await sleeper.opened).toBe(true);
+    sleeper.say({ type: "claim", runnerId: randomUUID(), attempt: 1 });
+    sleeper.say(saying(1, "in time"));
+    await run.stream.until(({ data }) => data["token"] === "in time");
+
+    const successor = await bench.startRunner();
+    await untilHeldAt("end", run);
+    sleeper.say(saying(2, "too late"));
+    sleeper.say({ type: "heartbeat", id: 1 });
+    await sleeper.closed;
+    expect(sleeper.answers.at(-1)).toEqual({ type: "refused", code: "fenced" });
+    await letGo("end", run, successor);
+    const frames = await expectRecord(bench.api, run, await run.stream.toEnd());
+    expect(attemptsIn(frames)).toEqual([1, 2]);
+    expect(frames.at(-1)?.data).toMatchObject({ output: "Done." });
+    expect(JSON.stringify(frames)).not.toContain("too late");
+  });
 
   it("and has ended its commands by itself before a runner on another disk starts", async () => {
     const network = await TcpProxy.start(bench.platform.url);
@@ -75,6 +101,12 @@ describe("a runner that is cut off and believes in its lease", () => {
   });
 
   it("is replaced, and writes nothing beside its successor", () => expectReplaced(bench, cutOff));
+});
+
+const saying = (producerSeq: number, text: string) => ({
+  type: "frame" as const,
+  producerSeq,
+  events: [{ type: "text.delta" as const, data: { messageId: "m", text } }],
 });
 
 /** Runs that write in every way there is while their runner is lost. */

@@ -32,24 +32,46 @@ export async function intrude(
   runId: string,
   visit: { readonly token: string | null; readonly says: readonly RunnerToRun[] },
 ): Promise<Reception> {
+  const attached = attach(edgeUrl, runId, visit.token);
+  const admitted = await attached.opened;
+  if (admitted) for (const message of visit.says) attached.say(message);
+  await attached.closed;
+  return { admitted, answers: attached.answers };
+}
+
+/** A run socket that does what a test says, and nothing by itself: no heartbeat, no second claim. */
+export interface Attached {
+  /** False: the connection was not granted. */
+  readonly opened: Promise<boolean>;
+  readonly closed: Promise<void>;
+  readonly answers: readonly RunToRunner[];
+  say(message: RunnerToRun): void;
+}
+
+export function attach(edgeUrl: string, runId: string, token: string | null): Attached {
   const url = `${edgeUrl.replace("http", "ws")}${runnerPaths.runSocket(runId)}`;
   const headers: Record<string, string> =
-    visit.token === null ? {} : { authorization: `Bearer ${visit.token}` };
+    token === null ? {} : { authorization: `Bearer ${token}` };
   const socket = new WebSocket(url, { headers });
   releaseAtEnd(() => socket.close());
   const answers: RunToRunner[] = [];
-  let admitted = false;
-  socket.addEventListener("open", () => {
-    admitted = true;
-    for (const message of visit.says) socket.send(JSON.stringify(message));
-  });
+  const opened = Promise.withResolvers<boolean>();
+  const closed = Promise.withResolvers<void>();
+  socket.addEventListener("open", () => opened.resolve(true));
   socket.addEventListener("message", ({ data }) => {
     answers.push(JSON.parse(String(data)) as RunToRunner);
   });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  socket.addEventListener("close", () => resolve());
-  // A refused connection ends with an error, which says no more than `admitted` does.
-  socket.addEventListener("error", () => resolve());
-  await promise;
-  return { admitted, answers };
+  // A refused connection ends with an error, and says no more than that it did not open.
+  for (const end of ["close", "error"] as const) {
+    socket.addEventListener(end, () => {
+      opened.resolve(false);
+      closed.resolve();
+    });
+  }
+  return {
+    opened: opened.promise,
+    closed: closed.promise,
+    answers,
+    say: (message) => socket.send(JSON.stringify(message)),
+  };
 }

@@ -17,12 +17,19 @@ export interface PackedRow {
   readonly body: string;
 }
 
-/** One event of a packed row, its data still encoded. */
+/** One event of a packed row. Its data is JSON and lies in `rows` from `start` to `end`: most who look leave it there. */
 export interface EncodedEvent {
   readonly seq: number;
   readonly at: number;
   readonly type: EventType;
-  readonly json: string;
+  readonly rows: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The data of an encoded event, still as JSON. */
+export function jsonOf({ rows, start, end }: EncodedEvent): string {
+  return rows.slice(start, end);
 }
 
 export function encodeEvent(event: { readonly type: EventType; readonly data: unknown }): string {
@@ -67,7 +74,7 @@ function visitRow(
         type = typeAt(text, start, seq);
         lead = `${type}\t`;
       }
-      visit({ seq, at: row.at, type, json: text.slice(start + lead.length, end) });
+      visit({ seq, at: row.at, type, rows: text, start: start + lead.length, end });
     }
     seq += 1;
     start = end + 1;

@@ -20,6 +20,9 @@ export interface RunnerOptions {
   readonly execute: (claimed: ClaimedAttempt, log: Logger) => Promise<void>;
 }
 
+/** The claim goes first: a user waits for it, and the pool's offer stands for seconds. */
+const acceptDelayMs = 50;
+
 /** Takes offers as long as there are slots, and executes each attempt in one of them. */
 export class Runner {
   readonly #options: RunnerOptions;
@@ -101,8 +104,10 @@ export class Runner {
       return this.#pool.say({ type: "decline", runId, attempt, reason: "other_org" });
     }
     this.#slots.take(runId, attempt);
-    this.#pool.say({ type: "accept", runId, attempt });
-    this.#sayFree();
+    setTimeout(() => {
+      this.#pool.say({ type: "accept", runId, attempt });
+      this.#sayFree();
+    }, acceptDelayMs);
     const execution = this.#execute(offer).finally(() => {
       this.#executions.delete(execution);
       this.#slots.give(runId);

@@ -21,7 +21,7 @@ const pathOf = ({ projectId, runId }: BegunRun): string =>
   `/v1/projects/${projectId}/runs/${runId}/stream`;
 
 const textOf = (frames: readonly Frame[]): string =>
-  frames.map(({ data }) => data["token"] ?? "").join("");
+  frames.map(({ data }) => (typeof data["token"] === "string" ? data["token"] : "")).join("");
 const idsOf = (frames: readonly Frame[]): readonly number[] => frames.map(({ id }) => id);
 
 it("a hundred readers that come at any moment have the same record", async () => {

@@ -1,6 +1,7 @@
 import {
   encodeRow,
   forEachEvent,
+  jsonOf,
   type EncodedEvent,
   type EventData,
   type NewEvent,
@@ -49,26 +50,27 @@ export function findInterrupted(log: AttemptLog): Interrupted {
   };
 }
 
-function note(open: Map<string, Open>, { type, at, json }: EncodedEvent): void {
+function note(open: Map<string, Open>, event: EncodedEvent): void {
+  const { type, at } = event;
   // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- every other type neither opens nor closes
   switch (type) {
     case "tool.started": {
-      const data = JSON.parse(json) as EventData["tool.started"];
+      const data = JSON.parse(jsonOf(event)) as EventData["tool.started"];
       open.set(data.callId, { kind: "tool", at, data });
       return;
     }
     case "tool.finished":
-      open.delete((JSON.parse(json) as EventData["tool.finished"]).callId);
+      open.delete((JSON.parse(jsonOf(event)) as EventData["tool.finished"]).callId);
       return;
     case "text.started":
     case "reasoning.started": {
-      const { messageId } = JSON.parse(json) as EventData["text.started"];
+      const { messageId } = JSON.parse(jsonOf(event)) as EventData["text.started"];
       open.set(messageId, { kind: type === "text.started" ? "text" : "reasoning" });
       return;
     }
     case "text.finished":
     case "reasoning.finished":
-      open.delete((JSON.parse(json) as EventData["text.finished"]).messageId);
+      open.delete((JSON.parse(jsonOf(event)) as EventData["text.finished"]).messageId);
       return;
   }
 }

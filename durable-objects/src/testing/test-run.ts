@@ -2,6 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import {
   forEachEvent,
+  jsonOf,
   RunToRunner,
   type Outcome,
   type RunnerEvent,
@@ -158,8 +159,9 @@ export async function follow(
   socket.addEventListener("message", ({ data }) => {
     const text = String(data);
     received += text.length;
-    forEachEvent(text, cursor, ({ seq, type, json }) => {
-      events.push({ seq, type, data: JSON.parse(json) as Record<string, unknown> });
+    forEachEvent(text, cursor, (event) => {
+      const { seq, type } = event;
+      events.push({ seq, type, data: JSON.parse(jsonOf(event)) as Record<string, unknown> });
       cursor = seq;
     });
     if (!stalled) socket.send(String(text.length));

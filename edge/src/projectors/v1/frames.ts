@@ -1,5 +1,6 @@
 import {
   forEachEvent,
+  jsonOf,
   type EncodedEvent,
   type EventData,
   type EventType,
@@ -25,7 +26,7 @@ export function projectRows(rows: string, after: number, runId: string): Frames 
       at = event.at;
       tail = `,"ts":"${new Date(at).toISOString()}"}\n\n`;
     }
-    const token = event.type === "text.delta" ? tokenOf(event.json) : null;
+    const token = event.type === "text.delta" ? tokenOf(event) : null;
     text +=
       token === null ? encodeFrame(event, runId) + tail : encodeToken(event.seq, token) + tail;
     last = event.seq;
@@ -45,7 +46,7 @@ const tokenGoesOn = ',"event":"token","data":{"token":';
 /** A frame up to its time. */
 function encodeFrame(event: EncodedEvent, runId: string): string {
   const { seq } = event;
-  const data = JSON.parse(event.json) as EventData[EventType];
+  const data = JSON.parse(jsonOf(event)) as EventData[EventType];
   const { event: name, data: payload } = projectEvent(event.type, data, runId);
   const json = JSON.stringify(payload);
   return `id: ${seq}\nevent: ${name}\ndata: {"id":${seq},"event":"${name}","data":${json}`;
@@ -55,23 +56,22 @@ const messageIdOpens = '{"messageId":"';
 const textOpens = '"text":';
 
 /**
- * The encoded text of a `text.delta`, cut out of its JSON: nearly every event is one, and parsing each to
+ * The encoded text of a `text.delta`, cut out of the rows: nearly every event is one, and parsing each to
  * write it again would double the time of a replay. Null: not of the shape that the log writes, so parse.
  */
-function tokenOf(json: string): string | null {
-  if (!json.startsWith(messageIdOpens)) return null;
-  const idEnd = json.indexOf('"', messageIdOpens.length);
-  const textAt = idEnd + 2;
-  if (!json.startsWith(textOpens, textAt) || json[idEnd - 1] === "\\") return null;
-  const token = json.slice(textAt + textOpens.length, -1);
-  return endsOnlyAtItsEnd(token) ? token : null;
+function tokenOf({ rows, start, end }: EncodedEvent): string | null {
+  if (!rows.startsWith(messageIdOpens, start)) return null;
+  const idEnd = rows.indexOf('"', start + messageIdOpens.length);
+  const tokenAt = idEnd + 2 + textOpens.length;
+  if (!rows.startsWith(textOpens, idEnd + 2) || rows[idEnd - 1] === "\\") return null;
+  return endsAt(rows, tokenAt, end - 2) ? rows.slice(tokenAt, end - 1) : null;
 }
 
-/** Is this one JSON string and nothing after it? */
-function endsOnlyAtItsEnd(token: string): boolean {
-  let quote = token.indexOf('"', 1);
-  while (quote !== -1 && isEscaped(token, quote)) quote = token.indexOf('"', quote + 1);
-  return quote === token.length - 1;
+/** Does the JSON string that opens at `start` close at `last`, and nowhere before? */
+function endsAt(text: string, start: number, last: number): boolean {
+  let quote = text.indexOf('"', start + 1);
+  while (quote !== -1 && isEscaped(text, quote)) quote = text.indexOf('"', quote + 1);
+  return quote === last;
 }
 
 function isEscaped(text: string, at: number): boolean {

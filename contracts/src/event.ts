@@ -156,12 +156,32 @@ export type EventType = keyof typeof eventData;
 export type RunnerEventType = keyof typeof runnerEventData;
 export type EventData = { readonly [T in EventType]: z.infer<(typeof eventData)[T]> };
 
+/**
+ * Where the whole data of an event lies that is too large for the log: `size` bytes of JSON, named by their content. What
+ * stands in the log is a preview. Without a `sha256` the whole was over the absolute bound too, and is nowhere.
+ */
+export const EventBlob = z.object({
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  size: z.int().positive(),
+});
+export type EventBlob = z.infer<typeof EventBlob>;
+
+/** Under this key the log keeps an event's `blob` among its data. No event has a field of its own with that name. */
+export const blobField = "$blob";
+
 /** An event that has no number yet: what a writer hands to the log. */
 export type NewEvent = { readonly [T in EventType]: { type: T; data: EventData[T] } }[EventType];
 
 /** What a runner may append; the object refuses a frame that holds anything else. */
 export type RunnerEvent = {
-  readonly [T in RunnerEventType]: { type: T; data: EventData[T] };
+  readonly [T in RunnerEventType]: {
+    type: T;
+    data: EventData[T];
+    blob?: EventBlob | undefined;
+  };
 }[RunnerEventType];
 
 /** A numbered fact about a run. `at` is Unix milliseconds of the commit. */
@@ -179,10 +199,10 @@ export function isTerminal(type: string): type is TerminalType {
 }
 
 const runnerEventSchemas = Object.entries(runnerEventData).map(([type, data]) =>
-  z.object({ type: z.literal(type), data }),
+  z.object({ type: z.literal(type), data, blob: EventBlob.optional() }),
 );
 
-/** Parses one event as a runner sends it: `{type, data}`. */
+/** Parses one event as a runner sends it: `{type, data}`, and `blob` when `data` is a preview. */
 export const RunnerEvent = z.discriminatedUnion(
   "type",
   runnerEventSchemas as [(typeof runnerEventSchemas)[number]],

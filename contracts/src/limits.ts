@@ -8,6 +8,10 @@ export const limits = {
   pageMax: 500,
   /** An event or step body above this goes to R2 first and leaves a pointer. */
   inlineBodyMaxBytes: 256 * 1024,
+  /** What of a larger event stays in the log, at most. */
+  eventPreviewMaxBytes: 16 * 1024,
+  /** A step body or an event above this is stored nowhere; of an event the preview is left. */
+  blobMaxBytes: 64 * 1024 * 1024,
   /** Equal parts of an archive upload; only the last may be shorter (R2 demands equal parts). */
   archivePartBytes: 8 * 1024 * 1024,
   /** How long after a terminal event its attempt may still upload its archive. */

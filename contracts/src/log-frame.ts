@@ -1,4 +1,4 @@
-import { isEventType, type EventType } from "./event.ts";
+import { blobField, isEventType, type EventBlob, type EventType } from "./event.ts";
 
 /**
  * How packed events travel from a run object to a reader at the edge, and how they lie in the log.
@@ -32,8 +32,15 @@ export function jsonOf({ rows, start, end }: EncodedEvent): string {
   return rows.slice(start, end);
 }
 
-export function encodeEvent(event: { readonly type: EventType; readonly data: unknown }): string {
-  return `${event.type}\t${JSON.stringify(event.data)}\n`;
+interface WrittenEvent {
+  readonly type: EventType;
+  readonly data: object;
+  readonly blob?: EventBlob | undefined;
+}
+
+export function encodeEvent({ type, data, blob }: WrittenEvent): string {
+  const written = blob === undefined ? data : { ...data, [blobField]: blob };
+  return `${type}\t${JSON.stringify(written)}\n`;
 }
 
 export function encodeRow(row: PackedRow): string {

@@ -15,6 +15,7 @@ import { ArchiveRecord, ConversationMessage, RunSpec, WorkspaceState } from "./r
  *                   DELETE /runner/runs/:runId/uploads/:uploadId?key=                      -> 204
  *     blobs         PUT  /runner/runs/:runId/blobs/:sha256    <bytes>                      -> {key}
  *                   GET  /runner/runs/:runId/blobs/:sha256    -> <bytes>
+ *     large events  PUT  /runner/runs/:runId/events/:sha256   <data as JSON>               -> {key}
  *     restore       GET  /runner/runs/:runId/workspace        -> the bundle that the claim named, 404 if none
  *
  * Socket messages are JSON text. Messages are delivered at least once and every one is safe to repeat.
@@ -30,6 +31,7 @@ export const runnerPaths = {
   uploadAbort: (runId: string, uploadId: string, key: string) =>
     `/runner/runs/${runId}/uploads/${encodeURIComponent(uploadId)}?key=${encodeURIComponent(key)}`,
   blob: (runId: string, sha256: string) => `/runner/runs/${runId}/blobs/${sha256}`,
+  eventBlob: (runId: string, sha256: string) => `/runner/runs/${runId}/events/${sha256}`,
   workspace: (runId: string) => `/runner/runs/${runId}/workspace`,
 } as const;
 

@@ -17,6 +17,7 @@ import { workspace } from "./routes/runner/workspace.ts";
 import { cancel } from "./routes/v1/cancel.ts";
 import { capabilities } from "./routes/v1/capabilities.ts";
 import { download } from "./routes/v1/download.ts";
+import { eventBlobs } from "./routes/v1/event-blobs.ts";
 import { health } from "./routes/v1/health.ts";
 import { messages } from "./routes/v1/messages.ts";
 import { projects } from "./routes/v1/projects.ts";
@@ -49,6 +50,7 @@ app.route("/", runs);
 app.route("/", stream);
 app.route("/", cancel);
 app.route("/", download);
+app.route("/", eventBlobs);
 app.route("/", messages);
 
 app.route("/runner", poolSocket);

@@ -5,6 +5,14 @@ export function blobKey({ orgId, runId }: Attempt, sha256: string): string {
   return `${orgId}/runs/${runId}/blobs/${sha256}`;
 }
 
+/** Where the whole data of its large events lies. Apart from the blobs, which hold what no client may read. */
+export function eventBlobKey(
+  { orgId, runId }: { readonly orgId: string; readonly runId: string },
+  sha256: string,
+): string {
+  return `${orgId}/runs/${runId}/events/${sha256}`;
+}
+
 /** May this attempt upload to this key? It may write its own archives, nobody else's. */
 export function isOwnArchive({ orgId, runId, attempt }: Attempt, key: string): boolean {
   const folder = `${orgId}/runs/${runId}/attempt-${attempt}/`;

@@ -28,7 +28,8 @@ function makeReader(after = 0, refuse = false) {
   };
   const source = {
     open: (cursor: number) => Promise.resolve(refuse ? null : open(cursor)),
-    project: (rows: string, cursor: number) => projectRows(rows, cursor, "run"),
+    project: (rows: string, cursor: number) =>
+      projectRows(rows, cursor, { projectId: "p", runId: "run" }),
   };
   const reader = sseStream(source, open(after), after).getReader();
   return { reader, opened, end: (n = 0): ObjectEnd => opened[n] ?? raise(`no socket ${n}`) };

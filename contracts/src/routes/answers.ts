@@ -41,7 +41,9 @@ export const eventStream = {
   schema: z.string().meta({
     description:
       "Server-sent events. `id` is the event's number in the run, without gaps from 1; `event` is one of " +
-      `${v1.V1FrameType.options.join(", ")}; \`data\` is a V1Frame as JSON. A comment every ` +
+      `${v1.V1FrameType.options.join(", ")}; \`data\` is a V1Frame as JSON. Where its data would be over ` +
+      `${limits.inlineBodyMaxBytes} bytes, they are a preview with \`blob: {sha256, size, url}\`, or with \`cut: {size}\` ` +
+      `over ${limits.blobMaxBytes} bytes. A comment every ` +
       `${limits.sseHeartbeatMs / 1000} s keeps the connection open. The stream ends after the frame that ends the run.`,
   }),
 };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
 import { ProjectId } from "../ids.ts";
+import { Json } from "../json.ts";
 import { limits } from "../limits.ts";
 import { eventStream, json, problems, runIdHeader } from "./answers.ts";
 import { Cursor, PageQuery } from "./query.ts";
@@ -260,6 +261,39 @@ export const downloadRun = {
   },
 } as const;
 
+export const getEventBlob = {
+  method: "get",
+  path: "/v1/projects/{projectId}/runs/{runId}/blobs/{sha256}",
+  operationId: "getEventBlob",
+  tags: tags.runs,
+  summary: "The whole data of an event that is too large for the stream.",
+  description:
+    "An event whose data is over " +
+    `${limits.inlineBodyMaxBytes} bytes is one frame like any other: its data holds a preview and ` +
+    "`blob: {sha256, size, url}`. What lies at `url` is the data as the run's log has it, never changes, and can be kept.",
+  security: withKey,
+  request: {
+    params: runParams.extend({
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .meta({ description: "SHA-256 of the bytes, from the frame." }),
+    }),
+  },
+  responses: {
+    200: {
+      description: "The data as JSON.",
+      content: { "application/json": { schema: Json } },
+    },
+    206: {
+      description: "The bytes that `Range` asked for.",
+      content: { "application/json": { schema: z.string().meta({ format: "binary" }) } },
+    },
+    304: { description: "The client's copy, which `If-None-Match` names, is the whole." },
+    ...problems,
+  },
+} as const;
+
 /** In the order of the documentation. */
 export const all = [
   root,
@@ -274,6 +308,7 @@ export const all = [
   streamRun,
   cancelRun,
   downloadRun,
+  getEventBlob,
   createMessage,
   listMessages,
 ] as const;

@@ -34,7 +34,8 @@ function plainFrame(raw: unknown): RunnerToRun | null {
 
 function plainEvent(raw: unknown): RunnerEvent | null {
   if (!isFields(raw) || !isFields(raw["data"])) return null;
-  const { type, data } = raw as { type: unknown; data: Fields };
+  const { type, data, blob } = raw as { type: unknown; data: Fields; blob: unknown };
+  if (blob !== undefined) return null;
   if (type === "text.delta" || type === "reasoning.delta") {
     const { messageId, text } = data;
     if (typeof messageId !== "string" || typeof text !== "string") return null;

@@ -20,6 +20,9 @@ export class DrainRequested extends Error {
   override readonly name = "DrainRequested";
 }
 
+/** An event as the engine hands it over. `whole` is its data as JSON when the log would not take that; `data` is a preview then. */
+export type AttemptEvent = RunnerEvent & { readonly whole?: string };
+
 /**
  * What an engine may do with the attempt it executes. Everything about sockets, resends, acks and
  * leases stays behind it; everything about models, tools and files stays in front.
@@ -33,16 +36,16 @@ export interface Attempt {
    * Appends an event, in order, without waiting. Deltas of one message that follow one another are
    * joined, at most 25 ms or 1 KiB of text each.
    */
-  emit(event: RunnerEvent): void;
+  emit(event: AttemptEvent): void;
   /** Resolves when the outbox has room again (8 MB). Await it in a loop that emits. */
   room(): Promise<void>;
   /**
    * Sends events, and the checkpoint step that belongs to them, as one frame; resolves when that frame
    * and all before it are durable. Rejects with AttemptFenced.
    */
-  commit(events: readonly RunnerEvent[], step?: unknown): Promise<void>;
+  commit(events: readonly AttemptEvent[], step?: unknown): Promise<void>;
   /** Sends the attempt's last frame; resolves when it is durable. Nothing may be appended after it. */
-  finish(outcome: Outcome, events?: readonly RunnerEvent[]): Promise<void>;
+  finish(outcome: Outcome, events?: readonly AttemptEvent[]): Promise<void>;
   /** Resolves when the lease has more than 5 s left: await before every tool and model call. Rejects with AttemptFenced, or with the reason of `signal`. */
   ready(): Promise<void>;
   /** True while the lease holds right now. Ask in the same synchronous turn as a write to the workspace. */

@@ -1,4 +1,4 @@
-import type { RunnerEvent } from "@millrace/contracts";
+import type { AttemptEvent } from "./attempt.ts";
 
 const joinBounds = { maxMs: 25, maxChars: 1024 } as const;
 
@@ -12,7 +12,7 @@ export class DeltaJoiner {
   #lastPassedAt = Number.NEGATIVE_INFINITY;
 
   /** Takes the next event; answers the events that are due now, in order. */
-  push(event: RunnerEvent, now: number): readonly RunnerEvent[] {
+  push(event: AttemptEvent, now: number): readonly AttemptEvent[] {
     const joined = this.#held && join(this.#held, event);
     if (joined) {
       this.#held = joined;
@@ -26,7 +26,7 @@ export class DeltaJoiner {
   }
 
   /** What is held, now: its time is up or something must not wait behind it. */
-  take(now: number): readonly RunnerEvent[] {
+  take(now: number): readonly AttemptEvent[] {
     if (!this.#held) return [];
     const event = this.#held;
     this.#held = undefined;
@@ -45,9 +45,11 @@ export class DeltaJoiner {
   }
 }
 
-type Piece = Extract<RunnerEvent, { type: "text.delta" | "reasoning.delta" | "tool.output" }>;
+type Piece = Extract<AttemptEvent, { type: "text.delta" | "reasoning.delta" | "tool.output" }>;
 
-function isPiece(event: RunnerEvent): event is Piece {
+/** A preview says less than its event: nothing can be joined to it. */
+function isPiece(event: AttemptEvent): event is Piece {
+  if (event.whole !== undefined || event.blob !== undefined) return false;
   return ["text.delta", "reasoning.delta", "tool.output"].includes(event.type);
 }
 
@@ -67,7 +69,7 @@ function withText(piece: Piece, text: string): Piece {
 }
 
 /** One event that says what both say, or undefined when they do not belong together or would be too long. */
-function join(held: Piece, next: RunnerEvent): Piece | undefined {
+function join(held: Piece, next: AttemptEvent): Piece | undefined {
   if (!isPiece(next) || sourceOf(held) !== sourceOf(next)) return undefined;
   const text = textOf(held) + textOf(next);
   return text.length > joinBounds.maxChars ? undefined : withText(held, text);

@@ -153,19 +153,6 @@ describe("frames", () => {
     expect(platform.bearers.at(-1)).toBe("Bearer run-token-2");
   });
 
-  it("take a large step through blob storage, and nothing overtakes it", async () => {
-    const platform = await usePlatform(onTestFinished);
-    const attempt = await mustClaim(platform);
-    const step = { text: "x".repeat(300_000) };
-    const durable = attempt.commit([note("a")], step);
-    attempt.emit(note("b"));
-    await durable;
-    await attempt.commit([note("c")]);
-    expect(values(platform)).toEqual(["a", "b", "c"]);
-    const pointer = JSON.parse(platform.frames[0]?.steps?.[0]?.body ?? "{}") as { $blob: string };
-    expect(platform.blobs.get(pointer.$blob)?.toString()).toBe(JSON.stringify(step));
-  });
-
   it("make the engine wait above 8 MB, until acks come", async () => {
     const platform = await usePlatform(onTestFinished);
     platform.script.withholdAcks = true;

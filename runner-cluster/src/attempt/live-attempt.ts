@@ -1,11 +1,18 @@
-import type { Claimed, Outcome, RunnerEvent } from "@millrace/contracts";
+import type { Claimed, Outcome, Step } from "@millrace/contracts";
 import type { EdgeClient } from "../edge/edge-client.ts";
 import type { LeaseClock } from "../edge/lease-clock.ts";
-import type { Outbox } from "../edge/outbox.ts";
+import type { Awaited, Draft, Outbox } from "../edge/outbox.ts";
 import type { FinalRefusal, RunSocket } from "../edge/run-socket.ts";
 import type { Logger } from "../log.ts";
-import { AttemptFenced, CancelRequested, DrainRequested, type Attempt } from "./attempt.ts";
+import {
+  AttemptFenced,
+  CancelRequested,
+  DrainRequested,
+  type Attempt,
+  type AttemptEvent,
+} from "./attempt.ts";
 import { DeltaJoiner } from "./delta-joiner.ts";
+import { splitEvent, storeEventBody } from "./event-body.ts";
 import { LeaseGuard } from "./lease-guard.ts";
 import { storeStepBody } from "./step-body.ts";
 
@@ -22,6 +29,11 @@ export interface AttemptParts {
 interface Waiter {
   readonly producerSeq: number;
   readonly promise: PromiseWithResolvers<void>;
+}
+
+/** A frame to be: its events may still have their whole data beside them. */
+interface AttemptDraft extends Omit<Draft, "events"> {
+  readonly events: readonly AttemptEvent[];
 }
 
 /** An attempt that was claimed over a socket. */
@@ -68,7 +80,7 @@ export class LiveAttempt implements Attempt {
     return !this.#fence.signal.aborted && !this.#finishing;
   }
 
-  emit(event: RunnerEvent): void {
+  emit(event: AttemptEvent): void {
     if (!this.isOpen) return;
     this.#append(this.#joiner.push(event, performance.now()));
     this.#planJoin();
@@ -83,22 +95,22 @@ export class LiveAttempt implements Attempt {
     await waiter.promise;
   }
 
-  commit(events: readonly RunnerEvent[], step?: unknown): Promise<void> {
+  commit(events: readonly AttemptEvent[], step?: unknown): Promise<void> {
     if (this.#fence.signal.aborted) return rejected(this.#fence.signal.reason);
     if (this.#finishing) return rejected(new Error("the attempt's last frame was already sent"));
     this.#appendJoined();
-    if (step === undefined) return this.#durableAt(this.#parts.outbox.append({ events }));
+    if (step === undefined) return this.#durableAt(this.#enqueue({ events }));
     const n = this.#nextStep;
     this.#nextStep += 1;
     return this.#durableAt(this.#appendStep(events, n, JSON.stringify(step)));
   }
 
-  async finish(outcome: Outcome, events: readonly RunnerEvent[] = []): Promise<void> {
+  async finish(outcome: Outcome, events: readonly AttemptEvent[] = []): Promise<void> {
     this.#fence.signal.throwIfAborted();
     if (this.#finishing) throw new Error("the attempt's last frame was already sent");
     this.#appendJoined();
     this.#finishing = true;
-    await this.#durableAt(this.#parts.outbox.append({ events, outcome }));
+    await this.#durableAt(this.#enqueue({ events, outcome }));
     this.close();
   }
 
@@ -131,9 +143,9 @@ export class LiveAttempt implements Attempt {
     this.#parts.socket.close();
   }
 
-  #append(events: readonly RunnerEvent[]): void {
+  #append(events: readonly AttemptEvent[]): void {
     if (events.length === 0) return;
-    this.#parts.outbox.append({ events });
+    this.#enqueue({ events });
     this.#parts.socket.pump();
   }
 
@@ -149,21 +161,43 @@ export class LiveAttempt implements Attempt {
     this.#joinTimer = setTimeout(() => this.#appendJoined(), dueMs);
   }
 
-  #appendStep(events: readonly RunnerEvent[], n: number, body: string): number {
-    const { outbox, edge, socket, log } = this.#parts;
-    const stored = storeStepBody(edge, body, this.#fence.signal);
-    if (typeof stored === "string") return outbox.append({ events, step: { n, body: stored } });
-    const producerSeq = outbox.append({ events, awaitsStep: true });
-    const fill = (pointer: string): void => {
-      outbox.fill(producerSeq, { n, body: pointer });
+  /** Into the outbox; what is too large for a frame goes to blob storage, and the frame waits for it. */
+  #enqueue(draft: AttemptDraft): number {
+    const { outbox, edge } = this.#parts;
+    const split = draft.events.map(splitEvent);
+    const bodies = split.flatMap(({ body }) => (body ? [{ body, bytes: body.bytes.length }] : []));
+    const events = split.map(({ event }) => event);
+    const awaits = [...(draft.awaits ?? []), ...bodies];
+    const producerSeq = outbox.append({ ...draft, events, awaits });
+    for (const awaited of bodies) {
+      const stored = storeEventBody(edge, awaited.body, this.#fence.signal);
+      this.#releaseWhen(stored, producerSeq, awaited);
+    }
+    return producerSeq;
+  }
+
+  #appendStep(events: readonly AttemptEvent[], n: number, body: string): number {
+    const stored = storeStepBody(this.#parts.edge, body, this.#fence.signal);
+    if (typeof stored === "string") return this.#enqueue({ events, step: { n, body: stored } });
+    const awaited = { bytes: body.length };
+    const producerSeq = this.#enqueue({ events, awaits: [awaited] });
+    const step = stored.then((pointer) => ({ n, body: pointer }));
+    this.#releaseWhen(step, producerSeq, awaited);
+    return producerSeq;
+  }
+
+  #releaseWhen(stored: Promise<Step | void>, producerSeq: number, awaited: Awaited): void {
+    const { outbox, socket, log } = this.#parts;
+    const release = (step: Step | void): void => {
+      if (step) outbox.stored(producerSeq, awaited, step);
+      else outbox.stored(producerSeq, awaited);
       socket.pump();
     };
-    stored.then(fill, (error: unknown) => {
+    stored.then(release, (error: unknown) => {
       if (this.#fence.signal.aborted) return;
-      log.error("a checkpoint step could not be stored", { error });
+      log.error("a step or an event could not be stored", { error });
       this.#refused("denied");
     });
-    return producerSeq;
   }
 
   /** The very promise that is handed out: one that nobody awaits must not bring the process down. */

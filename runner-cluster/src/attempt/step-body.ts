@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { limits, type Step } from "@millrace/contracts";
 import { z } from "zod";
-import { EdgeUnreachable, type EdgeClient } from "../edge/edge-client.ts";
+import type { EdgeClient } from "../edge/edge-client.ts";
+import { untilStored } from "./until-stored.ts";
 
 /** What stands in a step whose body lies in blob storage. */
 const BlobPointer = z.strictObject({
@@ -9,10 +10,7 @@ const BlobPointer = z.strictObject({
   size: z.int().nonnegative(),
 });
 
-/**
- * The text that a step's row holds: the body itself, or a pointer once the body is in blob storage. The
- * edge may be away for as long as the attempt lives; only a refusal, or `signal`, ends the trying.
- */
+/** The text that a step's row holds: the body itself, or a pointer once the body is in blob storage. */
 export function storeStepBody(
   edge: EdgeClient,
   body: string,
@@ -29,16 +27,9 @@ async function putUntilStored(
   signal: AbortSignal,
 ): Promise<string> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  for (;;) {
-    try {
-      await edge.putBlob(sha256, bytes, signal);
-      return JSON.stringify({ $blob: sha256, size: bytes.length } satisfies z.infer<
-        typeof BlobPointer
-      >);
-    } catch (error) {
-      if (!(error instanceof EdgeUnreachable)) throw error;
-    }
-  }
+  await untilStored(() => edge.putBlob(sha256, bytes, signal));
+  const pointer: z.infer<typeof BlobPointer> = { $blob: sha256, size: bytes.length };
+  return JSON.stringify(pointer);
 }
 
 /** The parsed bodies of a claim's steps, in order; those that lie in blob storage are fetched. */

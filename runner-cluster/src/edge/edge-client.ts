@@ -116,6 +116,16 @@ export class EdgeClient {
     await this.#bytes({ method: "PUT", path, bytes, signal });
   }
 
+  /** The whole data of an event, where clients can read it. */
+  async putEvent(
+    sha256: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = runnerPaths.eventBlob(this.#options.runId, sha256);
+    await this.#bytes({ method: "PUT", path, bytes, signal });
+  }
+
   async getBlob(sha256: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     return this.#bytes({
       method: "GET",

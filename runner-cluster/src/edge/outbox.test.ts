@@ -80,11 +80,14 @@ describe("Outbox", () => {
 
   it("lets nothing overtake a frame that waits for its step", () => {
     const outbox = new Outbox();
+    const body = { bytes: 300_000 };
     outbox.append({ events: [event("a")] });
-    const waiting = outbox.append({ events: [event("b")], awaitsStep: true });
+    const waiting = outbox.append({ events: [event("b")], awaits: [body] });
     outbox.append({ events: [event("c")] });
     expect(frames(outbox)).toEqual([]);
-    outbox.fill(waiting, { n: 1, body: '{"$blob":"x"}' });
+    expect(outbox.bytes).toBeGreaterThan(300_000);
+    outbox.stored(waiting, body, { n: 1, body: '{"$blob":"x"}' });
+    expect(outbox.bytes).toBeLessThan(1_000);
     const sent = frames(outbox);
     expect(sent.map(textsOf)).toEqual([["a", "b"], ["c"]]);
     expect(sent[0]?.steps).toEqual([{ n: 1, body: '{"$blob":"x"}' }]);

@@ -16,9 +16,14 @@ const outboxBounds: OutboxBounds = { windowFrames: 256, maxBytes: 8 * 1024 * 102
 export interface Draft {
   readonly events: readonly RunnerEvent[];
   readonly step?: Step;
-  /** A step whose body is still on its way to blob storage; `fill` brings it. Nothing overtakes it. */
-  readonly awaitsStep?: boolean;
+  /** Bodies that are still on their way to blob storage: `stored` for each, and nothing overtakes the frame. */
+  readonly awaits?: readonly Awaited[];
   readonly outcome?: Outcome;
+}
+
+/** What a frame waits for, and how many bytes are held in memory for it. */
+export interface Awaited {
+  readonly bytes: number;
 }
 
 interface Entry {
@@ -29,7 +34,7 @@ interface Entry {
   outcome: Outcome | undefined;
   bytes: number;
   sealed: boolean;
-  waiting: boolean;
+  readonly awaited: Set<Awaited>;
   text: string | undefined;
   sentAt: number | undefined;
 }
@@ -66,25 +71,30 @@ export class Outbox {
     for (const event of events) entry.events.push(event);
     if (draft.step) entry.steps.push(draft.step);
     entry.outcome = draft.outcome;
-    entry.waiting = draft.awaitsStep ?? false;
-    entry.sealed = entry.steps.length > 0 || entry.waiting || draft.outcome !== undefined;
+    for (const awaited of draft.awaits ?? []) {
+      entry.awaited.add(awaited);
+      bytes += awaited.bytes;
+    }
+    entry.sealed = entry.steps.length > 0 || entry.awaited.size > 0 || draft.outcome !== undefined;
     entry.bytes += bytes;
     this.#bytes += bytes;
     return entry.producerSeq;
   }
 
-  /** Gives a frame the step that it waited for. */
-  fill(producerSeq: number, step: Step): void {
+  /** A body is where its frame says that it is; for a step the frame gets the pointer with it. */
+  stored(producerSeq: number, awaited: Awaited, step?: Step): void {
     const entry = this.#entries.find((candidate) => candidate.producerSeq === producerSeq);
-    if (!entry) return;
-    entry.steps.push(step);
-    entry.waiting = false;
+    if (!entry?.awaited.delete(awaited)) return;
+    if (step) entry.steps.push(step);
+    entry.bytes -= awaited.bytes;
+    this.#bytes -= awaited.bytes;
   }
 
   /** The next frame to send as text, or undefined when all are sent, the window is full or one is not complete. */
   next(now: number): string | undefined {
     const entry = this.#entries[this.#unsentFrom];
-    if (!entry || entry.waiting || this.#unsentFrom >= this.#bounds.windowFrames) return undefined;
+    if (!entry || entry.awaited.size > 0 || this.#unsentFrom >= this.#bounds.windowFrames)
+      return undefined;
     this.#unsentFrom += 1;
     entry.sealed = true;
     entry.sentAt = now;
@@ -130,7 +140,7 @@ export class Outbox {
       outcome: undefined,
       bytes: 0,
       sealed: false,
-      waiting: false,
+      awaited: new Set(),
       text: undefined,
       sentAt: undefined,
     };

@@ -63,10 +63,19 @@ const cases: Readonly<Record<string, RunnerEvent>> = {
 };
 
 describe("an event that is too large for the log", () => {
-  it.each(Object.entries(cases))("is cut until it fits: %s", (_, event) => {
-    const bounded = boundEvent(event);
-    expect(encodeEvent(bounded).length).toBeLessThanOrEqual(limits.inlineBodyMaxBytes);
-    expect(RunnerEvent.parse(bounded)).toEqual(bounded);
+  it.each(Object.entries(cases))("has a short preview, and the whole beside it: %s", (_, event) => {
+    const { whole, ...preview } = boundEvent(event);
+    expect(Buffer.byteLength(encodeEvent(preview))).toBeLessThan(limits.eventPreviewMaxBytes + 100);
+    expect(RunnerEvent.parse(preview)).toEqual(preview);
+    expect(JSON.parse(whole ?? "")).toEqual(JSON.parse(JSON.stringify(event.data)));
+  });
+
+  it("is left as a preview that says so when it is too large to be stored", () => {
+    const { whole, ...preview } = boundEvent(started("x".repeat(limits.blobMaxBytes)));
+    expect(whole).toBeUndefined();
+    expect(preview.blob).toEqual({ sha256: null, size: expect.any(Number) });
+    expect(preview.blob?.size).toBeGreaterThan(limits.blobMaxBytes);
+    expect(encodeEvent(preview)).toContain("[cut: ");
   });
 
   it.each([cases["many keys"], cases["an error message"], cases["lists of lists"]])(
@@ -75,7 +84,7 @@ describe("an event that is too large for the log", () => {
   );
 
   it("leaves one that fits as it is", () => {
-    const event = started({ content: "x".repeat(60_000) });
+    const event = started({ content: "x".repeat(250_000) });
     expect(boundEvent(event)).toBe(event);
   });
 });

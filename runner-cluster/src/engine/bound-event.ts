@@ -1,17 +1,15 @@
 import { limits, type Outcome, type RunnerEvent } from "@millrace/contracts";
+import type { AttemptEvent } from "../attempt/attempt.ts";
 import { cutTail } from "../tools/tool-bounds.ts";
 
-/**
- * Half of what the run object takes, in its own measure: characters of the encoded data. It refuses a larger
- * event for good, and the attempt with it, so nothing that a model or a command writes may get that far.
- */
-const eventMaxChars = limits.inlineBodyMaxBytes / 2;
+/** What the log takes as it is, the event's type included. The run object refuses more for good, and the attempt with it. */
+const inlineMaxBytes = limits.inlineBodyMaxBytes - 1024;
 /** The answer is stored with the run and with its thread, encoded in both. */
-const outputMaxChars = eventMaxChars;
+const outputMaxChars = limits.inlineBodyMaxBytes / 2;
 const errorMaxChars = 2_000;
 /** A provider that sends a whole answer in one piece; control characters take six times their number. */
 const deltaMaxChars = 16 * 1024;
-const previewChars = 16 * 1024;
+const fieldPreviewChars = 2 * 1024;
 
 interface Room {
   /** For each string. */
@@ -22,20 +20,31 @@ interface Room {
 
 /** From generous to what always fits: the smallest still leaves ids and names whole, which pair events. */
 const rooms: readonly Room[] = [
-  { chars: 32 * 1024, items: 1_000 },
   { chars: 4 * 1024, items: 200 },
   { chars: 512, items: 50 },
   { chars: 64, items: 12 },
+  { chars: 64, items: 4 },
 ];
 
-/** The event, its strings and lists cut as far as it takes to fit into the log. */
-export function boundEvent(event: RunnerEvent): RunnerEvent {
-  if (fits(event.data)) return event;
+/**
+ * The event, if the log takes it; else a preview of it, its strings and lists cut until it is short, with the whole beside
+ * it. Of what is too large to be stored at all only the preview is left, and how large it was.
+ */
+export function boundEvent(event: RunnerEvent): AttemptEvent {
+  const whole = JSON.stringify(event.data);
+  const size = Buffer.byteLength(whole);
+  if (size <= inlineMaxBytes) return event;
+  const preview = { ...event, data: previewOf(event.data) } as RunnerEvent;
+  if (size > limits.blobMaxBytes) return { ...preview, blob: { sha256: null, size } };
+  return { ...preview, whole };
+}
+
+function previewOf(data: object): unknown {
   for (const room of rooms) {
-    const data = shrink(event.data, room);
-    if (fits(data)) return { ...event, data } as RunnerEvent;
+    const preview = shrink(data, room);
+    if (isPreview(preview)) return preview;
   }
-  return { ...event, data: withPreviews(event.data) } as RunnerEvent;
+  return withPreviews(data);
 }
 
 /** The outcome with an answer, or an error, that fits into the log. */
@@ -64,8 +73,8 @@ export function* piecesOf(text: string): Generator<string> {
   yield text.slice(from);
 }
 
-function fits(data: unknown): boolean {
-  return JSON.stringify(data).length <= eventMaxChars;
+function isPreview(data: unknown): boolean {
+  return Buffer.byteLength(JSON.stringify(data)) <= limits.eventPreviewMaxBytes;
 }
 
 function shrink(value: unknown, room: Room): unknown {
@@ -78,8 +87,8 @@ function shrink(value: unknown, room: Room): unknown {
 /** What is large by its keys or its nesting can only be shown as text. */
 function withPreviews(data: object): object {
   const fields = Object.entries(data).map(([key, value]) => {
-    const isSmall = JSON.stringify(value).length <= previewChars;
-    return [key, isSmall ? value : cutTail(JSON.stringify(value), previewChars)];
+    const json = JSON.stringify(value);
+    return [key, json.length <= fieldPreviewChars ? value : cutTail(json, fieldPreviewChars)];
   });
   return Object.fromEntries(fields);
 }

@@ -1,12 +1,12 @@
 import type { Outcome, RunnerEvent } from "@millrace/contracts";
-import type { Attempt } from "../attempt/attempt.ts";
+import type { Attempt, AttemptEvent } from "../attempt/attempt.ts";
 import { boundEvent, boundOutcome } from "./bound-event.ts";
 import type { Redactor } from "./redact.ts";
 import type { EngineStep } from "./step.ts";
 
 /**
- * The only way from the engine to the log. Every event passes the redactor here and is cut to what the log
- * takes, and a step counts as made once it is durable together with its events.
+ * The only way from the engine to the log. Every event passes the redactor here, and one that the log would
+ * not take goes on as a preview with the whole beside it; a step counts as made once it is durable together with its events.
  */
 export class Journal {
   readonly #attempt: Attempt;
@@ -53,7 +53,7 @@ export class Journal {
   }
 
   /** Redacted first: half a secret is none that the redactor knows. */
-  #clean(event: RunnerEvent): RunnerEvent {
+  #clean(event: RunnerEvent): AttemptEvent {
     return boundEvent(this.#redactor.json(event));
   }
 }

@@ -1,17 +1,17 @@
-import type { Claimed, Outcome, RunnerEvent } from "@millrace/contracts";
-import { AttemptFenced, LeaseLost, type Attempt } from "../attempt/attempt.ts";
+import type { Claimed, Outcome } from "@millrace/contracts";
+import { AttemptFenced, LeaseLost, type Attempt, type AttemptEvent } from "../attempt/attempt.ts";
 
 /** An attempt that keeps what it is given, and whose lease, cancel and fence a test holds in its hand. */
 export class MemoryAttempt implements Attempt {
   readonly claimed: Claimed;
   readonly steps: readonly unknown[];
   /** All events in order. */
-  readonly events: RunnerEvent[] = [];
+  readonly events: AttemptEvent[] = [];
   /** Steps of this attempt. What a next attempt would be given: `steps` and these. */
   readonly newSteps: unknown[] = [];
   outcome: Outcome | undefined;
   /** Called after each event; where a test interferes. */
-  onEvent: (event: RunnerEvent) => void = () => undefined;
+  onEvent: (event: AttemptEvent) => void = () => undefined;
   readonly #stop = new AbortController();
   #lease = new AbortController();
   #regained: PromiseWithResolvers<void> | undefined;
@@ -29,7 +29,7 @@ export class MemoryAttempt implements Attempt {
     return this.#stop.signal;
   }
 
-  emit(event: RunnerEvent): void {
+  emit(event: AttemptEvent): void {
     if (this.outcome) throw new Error(`${event.type} after the outcome`);
     this.events.push(event);
     this.onEvent(event);
@@ -39,7 +39,7 @@ export class MemoryAttempt implements Attempt {
     return Promise.resolve();
   }
 
-  async commit(events: readonly RunnerEvent[], step?: unknown): Promise<void> {
+  async commit(events: readonly AttemptEvent[], step?: unknown): Promise<void> {
     if (this.#isFenced()) throw new AttemptFenced("fenced");
     for (const event of events) this.emit(event);
     // A step travels as JSON.
@@ -47,7 +47,7 @@ export class MemoryAttempt implements Attempt {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async finish(outcome: Outcome, events: readonly RunnerEvent[] = []): Promise<void> {
+  async finish(outcome: Outcome, events: readonly AttemptEvent[] = []): Promise<void> {
     await this.commit(events);
     this.outcome = outcome;
   }

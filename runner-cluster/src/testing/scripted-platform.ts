@@ -245,7 +245,7 @@ export class ScriptedPlatform {
   }
 
   #blob(request: IncomingMessage, body: Buffer): HttpAnswer {
-    const sha256 = /\/blobs\/([0-9a-f]{64})$/.exec(request.url ?? "")?.[1];
+    const sha256 = /\/(?:blobs|events)\/([0-9a-f]{64})$/.exec(request.url ?? "")?.[1];
     if (!sha256) return { status: 404, body: "{}" };
     if (request.method === "PUT") {
       this.blobs.set(sha256, body);

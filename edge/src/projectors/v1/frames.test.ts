@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { at, eventTable, runId } from "../../testing/event-table.ts";
 import { projectRows } from "./frames.ts";
 
+const run = { projectId: "p", runId };
+
 interface Parsed {
   readonly id: string;
   readonly event: string;
@@ -26,7 +28,7 @@ function parse(text: string): readonly Parsed[] {
 const rowOf = (events: readonly NewEvent[], first = 1) =>
   encodeRow({ first, at, body: events.map(encodeEvent).join("") });
 
-const frameOf = (event: NewEvent) => parse(projectRows(rowOf([event]), 0, runId).text);
+const frameOf = (event: NewEvent) => parse(projectRows(rowOf([event]), 0, run).text);
 
 describe("every canonical event is exactly one frame", () => {
   it.each(eventTable)("%o", (event, name, data) => {
@@ -52,6 +54,30 @@ describe("every canonical event is exactly one frame", () => {
       .filter(([, name]) => name === "done" || name === "error" || name === "status")
       .map(([event]) => event.type);
     expect(types).toEqual(["run.succeeded", "run.failed", "run.cancelled"]);
+  });
+});
+
+describe("an event whose data is too large for the log", () => {
+  const preview = { type: "custom", data: { name: "n", value: "the begin" } } as const;
+  const framed = (sha256: string | null) =>
+    frameOf({ ...preview, blob: { sha256, size: 300_000 } } as NewEvent)[0]?.frame.data;
+
+  it("is one frame: a preview that links to the whole", () => {
+    const sha256 = "a".repeat(64);
+    const url = `/v1/projects/p/runs/${runId}/blobs/${sha256}`;
+    const shown = { status: "custom", ...preview.data };
+    expect(framed(sha256)).toEqual({ ...shown, blob: { sha256, size: 300_000, url } });
+  });
+
+  it("says so when the whole is nowhere", () => {
+    const shown = { status: "custom", ...preview.data };
+    expect(framed(null)).toEqual({ ...shown, cut: { size: 300_000 } });
+  });
+
+  it("is a token like any other", () => {
+    const blob = { sha256: null, size: 300_000 };
+    const event = { type: "text.delta", data: { messageId: "m", text: "x" }, blob } as const;
+    expect(frameOf(event)[0]?.frame.data).toEqual({ token: "x", cut: { size: 300_000 } });
   });
 });
 
@@ -82,7 +108,7 @@ describe("tokens are cut out of their JSON", () => {
       `{"messageId":"m","text":"x","more":"y"}`,
     ]) {
       const row = encodeRow({ first: 1, at, body: `text.delta\t${json}\n` });
-      expect(parse(projectRows(row, 0, runId).text)[0]?.frame.data).toEqual({ token: "x" });
+      expect(parse(projectRows(row, 0, run).text)[0]?.frame.data).toEqual({ token: "x" });
     }
   });
 });
@@ -92,10 +118,10 @@ describe("the cursor", () => {
   const rows = rowOf(events.slice(0, 10)) + rowOf(events.slice(10), 11);
 
   it("numbers without a gap, and a later start is a suffix", () => {
-    const whole = projectRows(rows, 0, runId);
+    const whole = projectRows(rows, 0, run);
     expect(parse(whole.text).map(({ id }) => Number(id))).toEqual(events.map((_, i) => i + 1));
     for (let after = 0; after <= events.length; after += 1) {
-      const rest = projectRows(rows, after, runId);
+      const rest = projectRows(rows, after, run);
       expect(whole.text.endsWith(rest.text)).toBe(true);
       expect(parse(rest.text)).toHaveLength(events.length - after);
       expect(rest.last).toBe(events.length);
@@ -103,6 +129,6 @@ describe("the cursor", () => {
   });
 
   it("stays where it is when there is nothing to tell", () => {
-    expect(projectRows("", 7, runId)).toEqual({ text: "", last: 7 });
+    expect(projectRows("", 7, run)).toEqual({ text: "", last: 7 });
   });
 });

@@ -1,4 +1,6 @@
 import {
+  blobField,
+  EventBlob,
   forEachEvent,
   jsonOf,
   type EncodedEvent,
@@ -14,8 +16,14 @@ export interface Frames {
   readonly last: number;
 }
 
+/** The run whose frames these are, as its URLs name it. */
+export interface FramedRun {
+  readonly projectId: string;
+  readonly runId: string;
+}
+
 /** Turns packed rows of a run's log into frames: every event after the cursor is exactly one. */
-export function projectRows(rows: string, after: number, runId: string): Frames {
+export function projectRows(rows: string, after: number, run: FramedRun): Frames {
   let text = "";
   let last = after;
   // A row has one time, and thousands of events may share it.
@@ -27,8 +35,7 @@ export function projectRows(rows: string, after: number, runId: string): Frames 
       tail = `,"ts":"${new Date(at).toISOString()}"}\n\n`;
     }
     const token = event.type === "text.delta" ? tokenOf(event) : null;
-    text +=
-      token === null ? encodeFrame(event, runId) + tail : encodeToken(event.seq, token) + tail;
+    text += token === null ? encodeFrame(event, run) + tail : encodeToken(event.seq, token) + tail;
     last = event.seq;
   });
   return { text, last };
@@ -44,12 +51,23 @@ const tokenOpens = '\nevent: token\ndata: {"id":';
 const tokenGoesOn = ',"event":"token","data":{"token":';
 
 /** A frame up to its time. */
-function encodeFrame(event: EncodedEvent, runId: string): string {
+function encodeFrame(event: EncodedEvent, run: FramedRun): string {
   const { seq } = event;
-  const data = JSON.parse(jsonOf(event)) as EventData[EventType];
-  const { event: name, data: payload } = projectEvent(event.type, data, runId);
-  const json = JSON.stringify(payload);
+  const stored = JSON.parse(jsonOf(event)) as EventData[EventType] & { [blobField]?: unknown };
+  const { [blobField]: blob, ...data } = stored;
+  const payload = projectEvent(event.type, data, run.runId);
+  const { event: name } = payload;
+  const json = JSON.stringify(
+    blob === undefined ? payload.data : { ...payload.data, ...linkTo(EventBlob.parse(blob), run) },
+  );
   return `id: ${seq}\nevent: ${name}\ndata: {"id":${seq},"event":"${name}","data":${json}`;
+}
+
+/** What a preview says about the whole: where it is, or how large it was. */
+function linkTo({ sha256, size }: EventBlob, { projectId, runId }: FramedRun): object {
+  if (sha256 === null) return { cut: { size } };
+  const url = `/v1/projects/${projectId}/runs/${runId}/blobs/${sha256}`;
+  return { blob: { sha256, size, url } };
 }
 
 const messageIdOpens = '{"messageId":"';

@@ -33,7 +33,7 @@ export async function answerWithEvents(
   if (opened === "unavailable") return problem(c, "unavailable", { retryAfterSeconds: 1 });
   const source = {
     open: (cursor: number) => openReader(c, path, cursor),
-    project: (rows: string, cursor: number) => projectRows(rows, cursor, path.runId),
+    project: (rows: string, cursor: number) => projectRows(rows, cursor, path),
   };
   const body = opened === "known" ? null : sseStream(source, opened, after);
   return c.newResponse(body, 200, {

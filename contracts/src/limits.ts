@@ -4,6 +4,11 @@ export const limits = {
   promptMaxChars: 200_000,
   requestBodyMaxBytes: 1_000_000,
   idempotencyKeyMaxChars: 200,
+  /** Body of one append to a stream. */
+  streamAppendMaxBytes: 8 * 1024 * 1024,
+  /** One message of a JSON stream: it is one row's worth, and a row may have 2 MB. */
+  streamMessageMaxChars: 1024 * 1024,
+  streamNameMaxChars: 500,
   pageDefault: 50,
   pageMax: 500,
   /** An event or step body above this goes to R2 first and leaves a pointer. */

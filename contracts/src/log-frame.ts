@@ -17,18 +17,20 @@ export interface PackedRow {
   readonly body: string;
 }
 
-/** One event of a packed row. Its data is JSON and lies in `rows` from `start` to `end`: most who look leave it there. */
-export interface EncodedEvent {
+/** One line of a packed row. Its data is JSON and lies in `rows` from `start` to `end`: most who look leave it there. */
+export interface EncodedLine<Type extends string = string> {
   readonly seq: number;
   readonly at: number;
-  readonly type: EventType;
+  readonly type: Type;
   readonly rows: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** The data of an encoded event, still as JSON. */
-export function jsonOf({ rows, start, end }: EncodedEvent): string {
+export type EncodedEvent = EncodedLine<EventType>;
+
+/** The data of an encoded line, still as JSON. */
+export function jsonOf({ rows, start, end }: EncodedLine): string {
   return rows.slice(start, end);
 }
 
@@ -47,38 +49,72 @@ export function encodeRow(row: PackedRow): string {
   return `${row.first} ${row.at}\n${row.body}\n`;
 }
 
+/** A line that is no event: the reader has everything. `closed`: nothing will follow. */
+const markType = "mark";
+
+/** What a reader that asks for marks gets when it has all events up to `seq`. */
+export function encodeMark(seq: number, closed: boolean): string {
+  return `${seq + 1} 0\n${markType}\t${String(closed)}\n\n`;
+}
+
+export interface LineVisitor {
+  readonly line: (line: EncodedLine) => void;
+  /** Every line before this is all there is. */
+  readonly mark?: (closed: boolean) => void;
+}
+
+/** Calls for each line after `after`, whatever its type: not every log holds a run's events. */
+export function forEachLine(text: string, after: number, { line, mark }: LineVisitor): void {
+  forEachRow(text, after, {
+    lookUp: (type) => type,
+    visit: (found) => {
+      if (found.type !== markType) return line(found);
+      mark?.(text.startsWith("true", found.start));
+    },
+  });
+}
+
 /** Calls `visit` for each event after `after`. The text holds whole rows, as `encodeRow` made them. */
 export function forEachEvent(
   text: string,
   after: number,
   visit: (event: EncodedEvent) => void,
 ): void {
+  forEachRow(text, after, { lookUp: asEventType, visit });
+}
+
+interface Lines<Type extends string> {
+  readonly lookUp: (type: string, seq: number) => Type;
+  readonly visit: (line: EncodedLine<Type>) => void;
+}
+
+function forEachRow<Type extends string>(text: string, after: number, lines: Lines<Type>): void {
   let from = 0;
   while (from < text.length) {
     const headEnd = text.indexOf("\n", from);
     const [first = "", at = ""] = text.slice(from, headEnd).split(" ");
-    from = visitRow(text, headEnd + 1, { seq: Number(first), at: Number(at), after }, visit);
+    from = visitRow(text, headEnd + 1, { seq: Number(first), at: Number(at), after }, lines);
   }
 }
 
 /** Visits the lines from `from` to the empty line that ends the row; answers where the next row starts. */
-function visitRow(
+function visitRow<Type extends string>(
   text: string,
   from: number,
   row: { readonly seq: number; readonly at: number; readonly after: number },
-  visit: (event: EncodedEvent) => void,
+  { lookUp, visit }: Lines<Type>,
 ): number {
   let seq = row.seq;
   let start = from;
   // Events of one type come in long runs: comparing is cheaper than cutting and looking up each type.
-  let type: EventType = "custom";
+  let type: Type | undefined;
   let lead = "";
   for (;;) {
     const end = text.indexOf("\n", start);
     if (end === start || end === -1) return end === -1 ? text.length : end + 1;
     if (seq > row.after) {
-      if (lead === "" || !text.startsWith(lead, start)) {
-        type = typeAt(text, start, seq);
+      if (type === undefined || !text.startsWith(lead, start)) {
+        type = lookUp(text.slice(start, text.indexOf("\t", start)), seq);
         lead = `${type}\t`;
       }
       visit({ seq, at: row.at, type, rows: text, start: start + lead.length, end });
@@ -88,8 +124,7 @@ function visitRow(
   }
 }
 
-function typeAt(text: string, start: number, seq: number): EventType {
-  const type = text.slice(start, text.indexOf("\t", start));
+function asEventType(type: string, seq: number): EventType {
   if (!isEventType(type)) throw new Error(`log holds an unknown event type at seq ${seq}`);
   return type;
 }

@@ -6,3 +6,8 @@ export * from "./run/run-rpc.ts";
 export * from "./run-token.ts";
 export * from "./thread/thread-object.ts";
 export * from "./thread/thread-rpc.ts";
+export * from "./stream/message-lines.ts";
+export * from "./stream/state.ts";
+export * from "./stream/stream-object.ts";
+export * from "./stream/stream-rpc.ts";
+export { toBase64 } from "./stream/base64.ts";

@@ -1,5 +1,6 @@
 import type { PoolObject } from "./pool/pool-object.ts";
 import type { RunObject } from "./run/run-object.ts";
+import type { StreamObject } from "./stream/stream-object.ts";
 import type { ThreadObject } from "./thread/thread-object.ts";
 
 /** What the dispatch queue carries. A message is a hint: the run object decides whether it still means anything. */
@@ -14,6 +15,7 @@ export interface PlatformEnv {
   readonly RUNS: DurableObjectNamespace<RunObject>;
   readonly THREADS: DurableObjectNamespace<ThreadObject>;
   readonly POOLS: DurableObjectNamespace<PoolObject>;
+  readonly STREAMS: DurableObjectNamespace<StreamObject>;
   readonly DB: D1Database;
   readonly ARCHIVES: R2Bucket;
   readonly DISPATCH: Queue<DispatchMessage>;
@@ -31,6 +33,8 @@ export interface PlatformEnv {
   readonly LEASE_MS?: string;
   /** Milliseconds an unclaimed run waits before it fails with no_runner; 24 h when unset. */
   readonly START_DEADLINE_MS?: string;
+  /** How long a long-poll of a stream waits for data, in milliseconds; 20000 when unset. */
+  readonly LONG_POLL_MS?: string;
   /** Attempts per run; 3 when unset. */
   readonly MAX_ATTEMPTS?: string;
 }
@@ -40,4 +44,5 @@ export const objectNames = {
   run: (orgId: string, runId: string) => `${orgId}/${runId}`,
   thread: (orgId: string, projectId: string) => `${orgId}/${projectId}`,
   pool: (orgId: string, pool: string) => `${orgId}/${pool}`,
+  stream: (orgId: string, name: string) => `${orgId}/${name}`,
 } as const;

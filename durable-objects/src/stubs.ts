@@ -1,6 +1,7 @@
 import { objectNames, type PlatformEnv } from "./platform-env.ts";
 import type { PoolRpc } from "./pool/pool-rpc.ts";
 import type { RunRpc } from "./run/run-rpc.ts";
+import type { StreamRpc } from "./stream/stream-rpc.ts";
 import type { ThreadRpc } from "./thread/thread-rpc.ts";
 
 // The stub types of workers-types lose themselves in recursive JSON; the *-rpc.ts interfaces are what
@@ -19,4 +20,9 @@ export function threadStub(env: PlatformEnv, orgId: string, projectId: string): 
 export function poolStub(env: PlatformEnv, orgId: string, pool: string): PoolRpc {
   const stub: unknown = env.POOLS.getByName(objectNames.pool(orgId, pool));
   return stub as PoolRpc;
+}
+
+export function streamStub(env: PlatformEnv, orgId: string, name: string): StreamRpc {
+  const stub: unknown = env.STREAMS.getByName(objectNames.stream(orgId, name));
+  return stub as StreamRpc;
 }

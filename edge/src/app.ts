@@ -5,6 +5,7 @@ import { requestId } from "hono/request-id";
 import type { EdgeEnv } from "./edge-env.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
+import { noSniffing } from "./middleware/no-sniffing.ts";
 import { requireApiKey } from "./middleware/require-api-key.ts";
 import { requireProjectScope } from "./middleware/require-project-scope.ts";
 import { answerCrash, answerNotFound, refuseInvalid } from "./problem.ts";
@@ -24,6 +25,7 @@ import { projects } from "./routes/v1/projects.ts";
 import { root } from "./routes/v1/root.ts";
 import { runs } from "./routes/v1/runs.ts";
 import { stream } from "./routes/v1/stream.ts";
+import { streams } from "./routes/streams/streams.ts";
 
 /** Everything that the platform answers over HTTP. */
 export const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid });
@@ -41,6 +43,8 @@ const v1Body = bodyLimit(limits.requestBodyMaxBytes);
 app.use("/v1/projects/*", v1ApiKey, v1Body);
 app.use("/v1/projects/:projectId/*", requireProjectScope);
 
+app.use("/v1/stream/*", noSniffing, v1ApiKey, bodyLimit(limits.streamAppendMaxBytes));
+
 app.route("/", root);
 app.route("/", health);
 app.route("/", capabilities);
@@ -52,6 +56,7 @@ app.route("/", cancel);
 app.route("/", download);
 app.route("/", eventBlobs);
 app.route("/", messages);
+app.route("/", streams);
 
 app.route("/runner", poolSocket);
 app.route("/runner", runSocket);

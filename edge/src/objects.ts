@@ -3,6 +3,7 @@ import {
   type PlatformEnv,
   type PoolRpc,
   type RunRpc,
+  type StreamRpc,
   type ThreadRpc,
 } from "@millrace/durable-objects";
 
@@ -23,4 +24,9 @@ export function threadObject(env: PlatformEnv, orgId: string, projectId: string)
 export function poolObject(env: PlatformEnv, orgId: string, pool: string): WithFetch<PoolRpc> {
   const stub: unknown = env.POOLS.getByName(objectNames.pool(orgId, pool));
   return stub as WithFetch<PoolRpc>;
+}
+
+export function streamObject(env: PlatformEnv, orgId: string, name: string): WithFetch<StreamRpc> {
+  const stub: unknown = env.STREAMS.getByName(objectNames.stream(orgId, name));
+  return stub as WithFetch<StreamRpc>;
 }

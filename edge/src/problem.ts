@@ -3,7 +3,8 @@ import type { Context, ErrorHandler, NotFoundHandler, TypedResponse } from "hono
 import type { ZodError } from "zod";
 import { logError } from "./log.ts";
 
-type ProblemStatus = (typeof statusOfError)[ErrorCode];
+/** 410 is the streams' alone, which are no part of the typed routes. */
+type ProblemStatus = Exclude<(typeof statusOfError)[ErrorCode], 410>;
 export type ProblemResponse = Response & TypedResponse<v1.Problem, ProblemStatus, "json">;
 
 export interface ProblemFacts {
@@ -19,6 +20,9 @@ const messageOf = {
   invalid_argument: "the request is malformed",
   not_found: "not found",
   idempotency_mismatch: "this Idempotency-Key belongs to another request",
+  conflict: "this is in the way of something that is there",
+  fenced: "a newer writer has taken over",
+  gone: "this was deleted",
   unavailable: "not available yet",
   workspace_unavailable: "this workspace backend is not available",
   payload_too_large: "the body is too large",
@@ -41,7 +45,7 @@ export function problem(c: Context, code: ErrorCode, facts: ProblemFacts = {}): 
     message,
     meta: { apiVersion: "v1", ts: new Date().toISOString() },
   } as const;
-  return c.json(body, statusOfError[code]) as ProblemResponse;
+  return c.json(body, statusOfError[code]) as Response as ProblemResponse;
 }
 
 type Validated = { readonly target: string } & (

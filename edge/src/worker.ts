@@ -2,7 +2,7 @@ import type { PlatformEnv } from "@millrace/durable-objects";
 import { app } from "./app.ts";
 import { consumeDispatch } from "./queue.ts";
 
-export { PoolObject, RunObject, ThreadObject } from "@millrace/durable-objects";
+export { PoolObject, RunObject, StreamObject, ThreadObject } from "@millrace/durable-objects";
 
 export default {
   fetch: app.fetch,

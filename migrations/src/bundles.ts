@@ -1,5 +1,6 @@
 import pool from "../pool/migrations.js";
 import run from "../run/migrations.js";
+import stream from "../stream/migrations.js";
 import thread from "../thread/migrations.js";
 
 /** The generated SQL of one kind of object, in order, as drizzle-kit bundles it for Workers. */
@@ -18,3 +19,4 @@ export interface MigrationBundle {
 export const runMigrations: MigrationBundle = run;
 export const threadMigrations: MigrationBundle = thread;
 export const poolMigrations: MigrationBundle = pool;
+export const streamMigrations: MigrationBundle = stream;

@@ -1,5 +1,5 @@
 import { limits } from "@millrace/contracts";
-import type { Alarm } from "./alarm.ts";
+import type { Alarm } from "../log/alarm.ts";
 import { decideStartDeadline } from "./decide-dispatch.ts";
 import type { DueItem } from "./decide-due.ts";
 import { decideExpiry } from "./decide-expiry.ts";

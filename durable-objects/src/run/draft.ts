@@ -17,7 +17,8 @@ import { findInterrupted, nothingInterrupted, type Interrupted } from "./open-co
 import type { RunMemory } from "./memory.ts";
 import type { Release } from "./release.ts";
 import type { RunState } from "./state.ts";
-import type { LogRow, OpenUpload, RunStore, StoredStep } from "./store.ts";
+import type { OpenUpload, RunStore, StoredStep } from "./store.ts";
+import { packRows, type LogRow } from "../log/log-rows.ts";
 import type { Timings } from "./timings.ts";
 
 /** What a draft may look at beside the memory: it never writes. */
@@ -105,24 +106,9 @@ export class Draft {
     if (change !== null) this.apply(change);
   }
 
-  /** The draft's events as the log stores them: rows of at most 256 KB, unless one event is larger. */
+  /** The draft's events as the log stores them. */
   rows(): LogRow[] {
-    const rows: LogRow[] = [];
-    let first = this.before.tail.seq + 1;
-    let body = "";
-    let n = 0;
-    for (const line of this.#lines) {
-      if (n > 0 && body.length + line.length > limits.inlineBodyMaxBytes) {
-        rows.push({ first, n, at: this.now, body });
-        first += n;
-        body = "";
-        n = 0;
-      }
-      body += line;
-      n += 1;
-    }
-    if (n > 0) rows.push({ first, n, at: this.now, body });
-    return rows;
+    return packRows(this.#lines, { first: this.before.tail.seq + 1, at: this.now });
   }
 
   /** What the attempt left unfinished is aborted soon, or when the time for its late archive is up. */

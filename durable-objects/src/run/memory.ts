@@ -1,6 +1,7 @@
 import type { ProducerPosition } from "./decide-append.ts";
 import type { Lease } from "./decide-expiry.ts";
-import { createdState, type RunState, type Tail } from "./state.ts";
+import type { Tail } from "../log/log-rows.ts";
+import { createdState, type RunState } from "./state.ts";
 import type { RunStore } from "./store.ts";
 
 /** What the object knows without asking its store. Replaced as a whole, after each commit. */

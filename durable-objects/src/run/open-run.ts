@@ -1,9 +1,9 @@
 import { limits, type RunSpec } from "@millrace/contracts";
 import type { PlatformEnv } from "../platform-env.ts";
-import type { Alarm } from "./alarm.ts";
+import type { Alarm } from "../log/alarm.ts";
 import { loadMemory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
-import { readerTag, Readers } from "./readers.ts";
+import { readerTag, Readers } from "../log/readers.ts";
 import { RunRecord, type Committed } from "./run-record.ts";
 import { runnerTag } from "./runner-link.ts";
 import { RunnerSockets } from "./runner-sockets.ts";

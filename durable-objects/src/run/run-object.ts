@@ -3,7 +3,7 @@ import { runMigrations } from "@millrace/migrations";
 import { DurableObject } from "cloudflare:workers";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../log/alarm.ts";
 import { decideCancel } from "./decide-cancel.ts";
 import { isCurrent } from "./decide-dispatch.ts";
 import { openRun, type OpenRun } from "./open-run.ts";

@@ -1,21 +1,15 @@
-import { encodeRow, type RunSpec, type RunStatus, type RunView } from "@millrace/contracts";
-import type { Alarm } from "./alarm.ts";
+import { type RunSpec, type RunStatus, type RunView } from "@millrace/contracts";
+import type { Alarm } from "../log/alarm.ts";
 import { retryDelay, waitsOf, type Owed } from "./decide-due.ts";
 import { Draft } from "./draft.ts";
 import type { RunMemory } from "./memory.ts";
 import type { Release } from "./release.ts";
-import { statusOf, versionOf, viewOf, type RunState, type Stage, type Tail } from "./state.ts";
-import type { LogRow, RunStore } from "./store.ts";
+import { statusOf, versionOf, viewOf, type RunState, type Stage } from "./state.ts";
+import type { RunStore } from "./store.ts";
+import { encodeLogRow, type EncodedRow, type LogRow, type Tail } from "../log/log-rows.ts";
 import type { Timings } from "./timings.ts";
 
 const newsDelayMs = 500;
-
-/** A row as readers get it. */
-export interface EncodedRow {
-  readonly first: number;
-  readonly last: number;
-  readonly text: string;
-}
 
 export interface Committed {
   readonly rows: readonly EncodedRow[];
@@ -91,7 +85,7 @@ export class RunRecord {
     for (const item of draft.due.values()) if (item !== null) this.#alarm.by(item.at);
     const saved = draft.due.get("lease");
     if (saved !== undefined) this.#savedLeaseUntil = saved?.at ?? 0;
-    this.#onCommit({ rows: rows.map(encode), before, after });
+    this.#onCommit({ rows: rows.map(encodeLogRow), before, after });
   }
 
   #write(draft: Draft, rows: readonly LogRow[]): void {
@@ -156,8 +150,4 @@ export function owe(draft: Draft, effects: readonly Owed[], mark: number): void 
   for (const what of effects) {
     draft.due.set(what, { what, at: draft.now + delayMs, tries: 0, mark });
   }
-}
-
-function encode(row: LogRow): EncodedRow {
-  return { first: row.first, last: row.first + row.n - 1, text: encodeRow(row) };
 }

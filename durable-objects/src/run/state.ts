@@ -1,3 +1,4 @@
+import type { Tail } from "../log/log-rows.ts";
 import {
   ArchiveRecord,
   Cost,
@@ -149,12 +150,6 @@ function isCancelled(stage: Stage): boolean {
 /** Every other end comes after its archive, or without one. */
 function archiveUntil(stage: Stage): number | null {
   return stage.kind === "over" && stage.outcome === "cancelled" ? stage.uploadsUntil : null;
-}
-
-/** Where the log stands: the seq of its last event and that event's time. */
-export interface Tail {
-  readonly seq: number;
-  readonly at: number;
 }
 
 export function versionOf(state: RunState, tail: Tail): number {

@@ -1,12 +1,9 @@
-import { RunSpec, type PackedRow, type Step } from "@millrace/contracts";
+import { RunSpec, type Step } from "@millrace/contracts";
+import { LogRows } from "../log/log-rows.ts";
 import type { ProducerPosition } from "./decide-append.ts";
 import type { DueItem, DueKey } from "./decide-due.ts";
 import { Release } from "./release.ts";
-import { RunState, type Tail } from "./state.ts";
-
-export interface LogRow extends PackedRow {
-  readonly n: number;
-}
+import { RunState } from "./state.ts";
 
 export interface StoredStep extends Step {
   readonly attempt: number;
@@ -22,11 +19,12 @@ export interface OpenUpload {
 type DocumentName = "spec" | "release" | "state";
 
 /** The only SQL of the run object; the tables stand in migrations/src/run.ts. */
-export class RunStore {
+export class RunStore extends LogRows {
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
 
   constructor(storage: DurableObjectStorage) {
+    super(storage.sql);
     this.#storage = storage;
     this.#sql = storage.sql;
   }
@@ -73,34 +71,6 @@ export class RunStore {
       name,
     );
     return row === undefined ? null : JSON.parse(row.body);
-  }
-
-  tail(): Tail {
-    const [row] = this.#sql.exec<{ seq: number; at: number }>(
-      "SELECT first + n - 1 AS seq, at FROM log ORDER BY first DESC LIMIT 1",
-    );
-    return row ?? { seq: 0, at: 0 };
-  }
-
-  insertRow(row: LogRow, attempt: number): void {
-    this.#sql.exec(
-      "INSERT INTO log (first, n, at, attempt, body) VALUES (?, ?, ?, ?, ?)",
-      row.first,
-      row.n,
-      row.at,
-      attempt,
-      row.body,
-    );
-  }
-
-  /** Rows in order, from the one that holds `seq`. A cursor: stop when you have enough. */
-  *rowsFrom(seq: number): Generator<LogRow> {
-    const rows = this.#sql.exec<{ first: number; n: number; at: number; body: string }>(
-      "SELECT first, n, at, body FROM log WHERE first >=" +
-        " coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first",
-      seq,
-    );
-    yield* rows;
   }
 
   position(): ProducerPosition {

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { z } from "zod";
 import type { EdgeEnv } from "../edge-env.ts";
+import { streamHeaders } from "../routes/streams/protocol.ts";
 
 const localOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
@@ -23,15 +24,25 @@ export function isAllowedOrigin(env: Pick<PlatformEnv, "CORS_ORIGINS">, origin: 
 export const allowOrigins = (): MiddlewareHandler<EdgeEnv> =>
   cors({
     origin: (origin, c) => (isAllowedOrigin(c.env as PlatformEnv, origin) ? origin : null),
-    allowMethods: ["GET", "HEAD", "POST", "OPTIONS"],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
     allowHeaders: [
       "authorization",
       "content-type",
       "idempotency-key",
+      "if-none-match",
       "last-event-id",
+      ...Object.values(streamHeaders),
       "x-agent-api-key",
       "x-request-id",
     ],
-    exposeHeaders: ["content-disposition", "etag", "retry-after", "x-request-id", "x-run-id"],
+    exposeHeaders: [
+      "content-disposition",
+      "etag",
+      "location",
+      "retry-after",
+      "x-request-id",
+      "x-run-id",
+      ...Object.values(streamHeaders),
+    ],
     maxAge: 600,
   });

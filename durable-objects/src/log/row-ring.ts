@@ -1,4 +1,4 @@
-import type { EncodedRow } from "./run-record.ts";
+import type { EncodedRow } from "./log-rows.ts";
 
 /** The newest rows as readers get them, so that a live reader costs no query. Bounded by their size. */
 export class RowRing {

@@ -1,8 +1,7 @@
-import { encodeRow, limits } from "@millrace/contracts";
+import { encodeMark, limits } from "@millrace/contracts";
 import { z } from "zod";
 import { RowRing } from "./row-ring.ts";
-import type { EncodedRow } from "./run-record.ts";
-import type { RunStore } from "./store.ts";
+import { pageOf, type EncodedRow, type LogRows } from "./log-rows.ts";
 
 /** A reader is a cursor. Kept in the socket's attachment, so that it survives hibernation. */
 const ReaderLink = z.object({
@@ -13,6 +12,8 @@ const ReaderLink = z.object({
   inFlight: z.int(),
   /** Since when it has rows to get and no credit; null when it keeps up. */
   stuckSince: z.int().nullable(),
+  /** Wants to be told whenever it has everything. */
+  marks: z.boolean().default(false),
 });
 
 interface Reader {
@@ -20,6 +21,7 @@ interface Reader {
   cursor: number;
   inFlight: number;
   stuckSince: number | null;
+  readonly marks: boolean;
   saved: boolean;
 }
 
@@ -30,7 +32,7 @@ interface LogEnd {
 }
 
 interface Parts {
-  readonly store: Pick<RunStore, "rowsFrom">;
+  readonly store: Pick<LogRows, "rowsFrom">;
   readonly end: () => LogEnd;
   /** Called when a reader got stuck: `closeStuck` is to be called after `readerStuckMs`. */
   readonly onStuck: () => void;
@@ -57,21 +59,32 @@ export class Readers {
   constructor(parts: Parts, sockets: readonly WebSocket[]) {
     this.#parts = parts;
     for (const socket of sockets) {
-      const { cursor, inFlight, stuckSince } = ReaderLink.parse(socket.deserializeAttachment());
-      this.#readers.set(socket, { socket, cursor, inFlight, stuckSince, saved: true });
+      const { kind: _, ...link } = ReaderLink.parse(socket.deserializeAttachment());
+      this.#readers.set(socket, { socket, ...link, saved: true });
     }
   }
 
-  accept(ctx: DurableObjectState, after: number): Response {
+  /** `marks`: a mark follows whatever brings the reader to the log's end, and is the first it gets at the end. */
+  accept(ctx: DurableObjectState, after: number, marks = false): Response {
     const { 0: client, 1: socket } = new WebSocketPair();
     ctx.acceptWebSocket(socket, [readerTag]);
-    const reader: Reader = { socket, cursor: after, inFlight: 0, stuckSince: null, saved: false };
+    const reader: Reader = {
+      socket,
+      cursor: after,
+      inFlight: 0,
+      stuckSince: null,
+      marks,
+      saved: false,
+    };
     this.#readers.set(socket, reader);
     save(reader);
+    const end = this.#parts.end();
+    if (marks && after >= end.seq && !end.over) socket.send(encodeMark(after, false));
     this.#pump(reader);
     return new Response(null, { status: 101, webSocket: client });
   }
 
+  /** Also without rows, when the log has ended since. */
   publish(rows: readonly EncodedRow[]): void {
     for (const row of rows) this.#ring.push(row);
     for (const reader of this.#readers.values()) this.#pump(reader);
@@ -93,6 +106,11 @@ export class Readers {
     this.#readers.delete(socket);
   }
 
+  /** Nothing is left to read. */
+  closeAll(code: number, reason: string): void {
+    for (const reader of this.#readers.values()) this.#close(reader, code, reason);
+  }
+
   /** Cuts loose who took nothing for too long; it resumes by id. True if others are stuck and may be next. */
   closeStuck(now: number): boolean {
     let more = false;
@@ -108,7 +126,7 @@ export class Readers {
     const end = this.#parts.end();
     try {
       while (reader.cursor < end.seq && reader.inFlight < limits.readerCreditBytes) {
-        this.#sendFrom(reader);
+        this.#sendFrom(reader, end);
       }
     } catch {
       // It is gone; what it holds of the log is its client's business.
@@ -117,7 +135,7 @@ export class Readers {
     }
     if (reader.cursor >= end.seq) {
       reader.stuckSince = null;
-      if (end.over) this.#close(reader, 1000, "end of log");
+      if (end.over) this.#finish(reader);
       return;
     }
     if (reader.stuckSince === null) {
@@ -127,25 +145,15 @@ export class Readers {
     }
   }
 
-  #sendFrom(reader: Reader): void {
-    const live = this.#ring.find(reader.cursor + 1);
-    const { text, last } = live ?? this.#page(reader.cursor + 1);
-    reader.socket.send(text);
+  #sendFrom(reader: Reader, end: LogEnd): void {
+    const next = reader.cursor + 1;
+    const { text, last } = this.#ring.find(next) ?? pageOf(this.#parts.store, next, messageChars);
+    const isMarked = reader.marks && last >= end.seq && !end.over;
+    reader.socket.send(isMarked ? text + encodeMark(last, false) : text);
     reader.cursor = last;
     reader.inFlight += text.length;
     reader.stuckSince = null;
     this.#touch(reader);
-  }
-
-  #page(seq: number): { readonly text: string; readonly last: number } {
-    let text = "";
-    let last = seq;
-    for (const row of this.#parts.store.rowsFrom(seq)) {
-      text += encodeRow(row);
-      last = row.first + row.n - 1;
-      if (text.length >= messageChars) break;
-    }
-    return { text, last };
   }
 
   /**
@@ -164,6 +172,12 @@ export class Readers {
     for (const reader of this.#readers.values()) if (!reader.saved) save(reader);
   }
 
+  /** Nothing follows what it has. */
+  #finish(reader: Reader): void {
+    if (reader.marks) reader.socket.send(encodeMark(reader.cursor, true));
+    this.#close(reader, 1000, "end of log");
+  }
+
   #close(reader: Reader, code: number, reason: string): void {
     this.#readers.delete(reader.socket);
     try {
@@ -175,7 +189,7 @@ export class Readers {
 }
 
 function save(reader: Reader): void {
-  const { cursor, inFlight, stuckSince } = reader;
-  reader.socket.serializeAttachment({ kind: "reader", cursor, inFlight, stuckSince });
+  const { cursor, inFlight, stuckSince, marks } = reader;
+  reader.socket.serializeAttachment({ kind: "reader", cursor, inFlight, stuckSince, marks });
   reader.saved = true;
 }

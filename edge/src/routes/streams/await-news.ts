@@ -1,0 +1,29 @@
+import type { LogSource } from "./log-source.ts";
+import { toBatch, type Batch } from "./render.ts";
+
+/** The first messages after `after`, or an empty batch when none come in time or the log is closed; null when it is gone. */
+export async function awaitNews(
+  source: LogSource,
+  after: number,
+  patienceMs: number,
+): Promise<Batch | null> {
+  const socket = await source.open(after);
+  if (socket === null) return null;
+  const { promise, resolve } = Promise.withResolvers<Batch>();
+  const nothing = toBatch("", after, source);
+  const timer = setTimeout(() => resolve(nothing), patienceMs);
+  socket.addEventListener("message", ({ data }) => {
+    const batch = toBatch(String(data), after, source);
+    if (!batch.isEmpty || batch.isClosed) resolve(batch);
+  });
+  for (const end of ["close", "error"] as const) {
+    socket.addEventListener(end, () => resolve(nothing));
+  }
+  socket.accept();
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    socket.close(1000);
+  }
+}

@@ -1,0 +1,26 @@
+import type { EncodedLine } from "@millrace/contracts";
+
+/** What a read finds. */
+export interface LogPage {
+  /** Another one for every log that ever had this name. */
+  readonly id: string;
+  readonly contentType: string;
+  /** No message follows `tail`. */
+  readonly closed: boolean;
+  readonly tail: number;
+  /** Whole packed rows; the first may begin before what was asked for. */
+  readonly rows: string;
+}
+
+/** `gone`: deleted, and its name kept for its forks. */
+export type Missing = "not_found" | "gone";
+
+/** A log that is read as a Durable Stream: a general stream, or a run's events. */
+export interface LogSource {
+  /** What follows a message, up to about `chars`. */
+  readonly page: (after: number, chars: number) => Promise<LogPage | Missing>;
+  /** A reader's socket with marks, not accepted yet; null when the log has gone. */
+  readonly open: (after: number) => Promise<WebSocket | null>;
+  /** A line of a JSON log as the client gets it. */
+  readonly jsonOfLine: (line: EncodedLine) => string;
+}

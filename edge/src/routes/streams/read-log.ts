@@ -1,0 +1,136 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import type { CallerEnv } from "../../edge-env.ts";
+import { problem } from "../../problem.ts";
+import { sseStream } from "../../sse-bridge.ts";
+import { awaitNews } from "./await-news.ts";
+import type { LogPage, LogSource } from "./log-source.ts";
+import { cursorAfter, offsetAfter, parseOffset, streamHeaders as headers } from "./protocol.ts";
+import { bodyOf, etagOf, toBatch, type Batch } from "./render.ts";
+import { framesOf, isEncoded } from "./sse-frames.ts";
+
+const pageChars = 1024 * 1024;
+
+const Query = z
+  .object({
+    offset: z.array(z.string()).max(1, "may be given once").default([]),
+    live: z.enum(["long-poll", "sse"]).optional(),
+    cursor: z.string().optional(),
+  })
+  .refine(({ offset, live }) => live === undefined || offset.length === 1, {
+    path: ["offset"],
+    message: "is required for live reads",
+  });
+
+interface Read {
+  readonly page: LogPage;
+  readonly after: number;
+  readonly cursor: string | undefined;
+}
+
+/** Answers a GET of a log: catch-up, `live=long-poll` or `live=sse`, from `offset` on. */
+export async function answerRead(c: Context<CallerEnv>, source: LogSource): Promise<Response> {
+  const query = Query.safeParse({
+    offset: c.req.queries("offset"),
+    live: c.req.query("live"),
+    cursor: c.req.query("cursor"),
+  });
+  if (!query.success) {
+    const [issue] = query.error.issues;
+    const field = String(issue?.path[0] ?? "query");
+    return problem(c, "invalid_argument", {
+      message: `${field}: ${issue?.message ?? "invalid"}`,
+      details: { field },
+    });
+  }
+  const { offset, live, cursor } = query.data;
+  const from = parseOffset(offset[0] ?? "-1");
+  if (from === null) {
+    const message = "offset: must be -1, now, or an offset of this stream";
+    return problem(c, "invalid_argument", { message, details: { field: "offset" } });
+  }
+  const page = await source.page(from === "now" ? Number.MAX_SAFE_INTEGER - 1 : from, pageChars);
+  if (typeof page === "string") return problem(c, page);
+  const read = { page, after: from === "now" ? page.tail : from, cursor };
+  if (live === "sse") return followBySse(c, source, read);
+  if (live === "long-poll") return followByPoll(c, source, read);
+  return catchUp(c, source, read, from === "now");
+}
+
+function catchUp(
+  c: Context<CallerEnv>,
+  source: LogSource,
+  { page, after }: Read,
+  isNow: boolean,
+): Response {
+  const batch = toBatch(page.rows, after, source);
+  const isAtTail = batch.last >= page.tail;
+  const answer = new Headers(positionOf(page, batch));
+  if (isNow) answer.set("cache-control", "no-store");
+  else {
+    const etag = etagOf(page, after, batch.last);
+    answer.set("etag", etag);
+    // What lies before the tail never changes; at the tail a cached answer would hide what was just written.
+    const cached = "private, max-age=60, stale-while-revalidate=300";
+    answer.set("cache-control", isAtTail && !page.closed ? "private, no-cache" : cached);
+    if (c.req.header("if-none-match") === etag) {
+      return c.newResponse(null, { status: 304, headers: answer });
+    }
+  }
+  answer.set("content-type", page.contentType);
+  return c.newResponse(bodyOf(batch, page.contentType) as string, { status: 200, headers: answer });
+}
+
+async function followByPoll(
+  c: Context<CallerEnv>,
+  source: LogSource,
+  { page, after, cursor }: Read,
+): Promise<Response> {
+  const atHand = toBatch(page.rows, after, source);
+  const isOver = page.closed && after >= page.tail;
+  const batch = atHand.isEmpty && !isOver ? await awaitNews(source, after, longPollMs(c)) : atHand;
+  if (batch === null) return problem(c, "not_found");
+  const reached = { ...page, closed: page.closed || batch.isClosed };
+  const tail = Math.max(page.tail, batch.last);
+  const answer = new Headers(positionOf({ ...reached, tail }, batch));
+  answer.set("cache-control", "no-store");
+  answer.set(headers.cursor, cursorAfter(cursor, Date.now()));
+  if (batch.isEmpty) {
+    answer.set(headers.upToDate, "true");
+    return c.newResponse(null, { status: 204, headers: answer });
+  }
+  answer.set("content-type", page.contentType);
+  return c.newResponse(bodyOf(batch, page.contentType) as string, { status: 200, headers: answer });
+}
+
+async function followBySse(
+  c: Context<CallerEnv>,
+  source: LogSource,
+  { page, after, cursor }: Read,
+): Promise<Response> {
+  const socket = await source.open(after);
+  if (socket === null) return problem(c, "not_found");
+  const project = framesOf(source, page.contentType, cursor);
+  const body = sseStream({ open: source.open, project }, socket, after);
+  return c.newResponse(body, 200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-store",
+    "x-accel-buffering": "no",
+    ...(isEncoded(page.contentType) && { [headers.sseEncoding]: "base64" }),
+  });
+}
+
+function positionOf(page: LogPage, batch: Batch): Record<string, string> {
+  const isAtTail = batch.last >= page.tail;
+  return {
+    [headers.nextOffset]: offsetAfter(batch.last),
+    ...(isAtTail && { [headers.upToDate]: "true" }),
+    ...(isAtTail && page.closed && { [headers.closed]: "true" }),
+  };
+}
+
+const LongPollMs = z.coerce.number().int().positive().default(20_000);
+
+function longPollMs(c: Context<CallerEnv>): number {
+  return LongPollMs.parse(c.env.LONG_POLL_MS);
+}

@@ -1,0 +1,64 @@
+import { isJson, toBase64 } from "@millrace/durable-objects";
+import type { Frames } from "../../projectors/v1/frames.ts";
+import type { LogSource } from "./log-source.ts";
+import { cursorAfter, offsetAfter } from "./protocol.ts";
+import { toBatch, type Batch } from "./render.ts";
+
+/** Does a log of this type travel as base64? Only text and JSON fit into server-sent events as they are. */
+export function isEncoded(contentType: string): boolean {
+  return !isJson(contentType) && !contentType.toLowerCase().startsWith("text/");
+}
+
+/** Makes frames of rows: one `data` event with all messages at hand, and always a `control` event after it. */
+export function framesOf(
+  source: LogSource,
+  contentType: string,
+  cursor: string | undefined,
+): (rows: string, after: number) => Frames {
+  const encode = encoderOf(contentType);
+  return (rows, after) => {
+    const batch = toBatch(rows, after, source);
+    if (batch.isEmpty && !batch.isUpToDate) return { text: "", last: batch.last };
+    const data = batch.isEmpty ? "" : `event: data\n${dataLines(encode(batch))}\n`;
+    return { text: data + control(batch, cursor), last: batch.last };
+  };
+}
+
+function encoderOf(contentType: string): (batch: Batch) => string {
+  if (isJson(contentType)) return ({ items }) => `[${items.join(",")}]`;
+  if (isEncoded(contentType)) return ({ pieces }) => toBase64(joined(pieces));
+  // A character may lie across two messages: what is left of it waits for the next.
+  const decoder = new TextDecoder();
+  return ({ pieces }) => decoder.decode(joined(pieces), { stream: true });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
+}
+
+/**
+ * Every kind of line end would end the field: none gets through inside of it. A parser takes one space away,
+ * so a line that starts with one is given another.
+ */
+function dataLines(text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data:${line.startsWith(" ") ? " " : ""}${line}\n`)
+    .join("");
+}
+
+function control(batch: Batch, cursor: string | undefined): string {
+  const facts = {
+    streamNextOffset: offsetAfter(batch.last),
+    ...(!batch.isClosed && { streamCursor: cursorAfter(cursor, Date.now()) }),
+    ...(batch.isUpToDate && { upToDate: true }),
+    ...(batch.isClosed && { streamClosed: true }),
+  };
+  return `event: control\ndata:${JSON.stringify(facts)}\n\n`;
+}

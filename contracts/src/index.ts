@@ -10,3 +10,4 @@ export * from "./runner-protocol.ts";
 export * as v1 from "./dialects/v1.ts";
 export { PageQuery } from "./routes/query.ts";
 export * as v1Routes from "./routes/v1.ts";
+export * as streamRoutes from "./routes/streams.ts";

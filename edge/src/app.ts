@@ -25,6 +25,7 @@ import { projects } from "./routes/v1/projects.ts";
 import { root } from "./routes/v1/root.ts";
 import { runs } from "./routes/v1/runs.ts";
 import { stream } from "./routes/v1/stream.ts";
+import { runStreams } from "./routes/streams/run-streams.ts";
 import { streams } from "./routes/streams/streams.ts";
 
 /** Everything that the platform answers over HTTP. */
@@ -44,6 +45,7 @@ app.use("/v1/projects/*", v1ApiKey, v1Body);
 app.use("/v1/projects/:projectId/*", requireProjectScope);
 
 app.use("/v1/stream/*", noSniffing, v1ApiKey, bodyLimit(limits.streamAppendMaxBytes));
+app.use("/v1/streams/*", noSniffing, v1ApiKey, v1Body);
 
 app.route("/", root);
 app.route("/", health);
@@ -57,6 +59,7 @@ app.route("/", download);
 app.route("/", eventBlobs);
 app.route("/", messages);
 app.route("/", streams);
+app.route("/", runStreams);
 
 app.route("/runner", poolSocket);
 app.route("/runner", runSocket);

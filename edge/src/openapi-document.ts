@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { v1Routes } from "@millrace/contracts";
+import { streamRoutes, v1Routes } from "@millrace/contracts";
 
 const about = {
   openapi: "3.1.0",
@@ -16,6 +16,10 @@ const about = {
     { name: "projects", description: "A project holds runs in order, a conversation and files." },
     { name: "runs", description: "One execution: a plan, then a build." },
     { name: "messages", description: "The conversation of a project." },
+    {
+      name: "streams",
+      description: "The Durable Streams protocol: streams of your own, and every run's log as one.",
+    },
   ],
 };
 
@@ -33,6 +37,7 @@ const securitySchemes = {
 export function openApiDocument() {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
   for (const route of v1Routes.all) openAPIRegistry.registerPath(route);
+  for (const route of streamRoutes.all) openAPIRegistry.registerPath(route);
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     openAPIRegistry.registerComponent("securitySchemes", name, scheme);
   }

@@ -3,8 +3,8 @@ import type { Context, ErrorHandler, NotFoundHandler, TypedResponse } from "hono
 import type { ZodError } from "zod";
 import { logError } from "./log.ts";
 
-/** 410 is the streams' alone, which are no part of the typed routes. */
-type ProblemStatus = Exclude<(typeof statusOfError)[ErrorCode], 410>;
+/** These two are the streams' alone, which are no part of the typed routes. */
+type ProblemStatus = Exclude<(typeof statusOfError)[ErrorCode], 405 | 410>;
 export type ProblemResponse = Response & TypedResponse<v1.Problem, ProblemStatus, "json">;
 
 export interface ProblemFacts {
@@ -23,6 +23,7 @@ const messageOf = {
   conflict: "this is in the way of something that is there",
   fenced: "a newer writer has taken over",
   gone: "this was deleted",
+  method_not_allowed: "this method is not allowed here",
   unavailable: "not available yet",
   workspace_unavailable: "this workspace backend is not available",
   payload_too_large: "the body is too large",

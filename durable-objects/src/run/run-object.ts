@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
 import { Alarm } from "../log/alarm.ts";
+import { pageOf } from "../log/log-rows.ts";
 import { decideCancel } from "./decide-cancel.ts";
 import { isCurrent } from "./decide-dispatch.ts";
 import { openRun, type OpenRun } from "./open-run.ts";
@@ -12,6 +13,7 @@ import { owe } from "./run-record.ts";
 import {
   runSocketPaths,
   type Refusal,
+  type RunLogPage,
   type RunReport,
   type RunRpc,
   type UploadGrant,
@@ -102,6 +104,15 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     return { ok: true, view: run.record.view(), workspace: run.record.state.workspace };
   }
 
+  async readLog(after: number, chars: number): Promise<RunLogPage | Refusal<"not_found">> {
+    const run = this.#run;
+    if (run === null) return notFound;
+    const { spec, state, tail } = run.record;
+    const { text } = pageOf(this.#store, after + 1, chars);
+    const over = state.stage.kind === "over";
+    return { ok: true, projectId: spec.projectId, over, tail: tail.seq, rows: text };
+  }
+
   async grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant> {
     return this.#run?.uploads.grant(attempt, kind) ?? notFound;
   }
@@ -144,7 +155,7 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     if (query.get("projectId") !== run.record.spec.projectId) return refuseSocket();
     const after = Number(query.get("after") ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) return refuseSocket(400);
-    return run.readers.accept(this.ctx, after);
+    return run.readers.accept(this.ctx, after, query.get("marks") === "1");
   }
 
   #attach(run: OpenRun, query: URLSearchParams): Response {

@@ -31,6 +31,8 @@ export interface RunRpc {
   cancel(by: string): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">>;
   /** The run as it is now, as its report would say it; prices it when it is over and its cost is still open. */
   view(): Promise<({ readonly ok: true } & RunReport) | Refusal<"not_found">>;
+  /** Packed rows of the log after an event, up to about `chars`, for readers that ask instead of following. */
+  readLog(after: number, chars: number): Promise<RunLogPage | Refusal<"not_found">>;
   /** An upload of this attempt is about to begin: where it may go. Allowed until ten minutes after the end. */
   grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant>;
   /** Remembers an open multipart upload, so that it is aborted when nobody completes it. */
@@ -49,6 +51,16 @@ export interface RunRpc {
   startBundle(attempt: number): Promise<string | null>;
 }
 
+export interface RunLogPage {
+  readonly ok: true;
+  readonly projectId: string;
+  /** No event follows `tail`. */
+  readonly over: boolean;
+  readonly tail: number;
+  /** Whole rows; the first may begin before what was asked for. */
+  readonly rows: string;
+}
+
 /** What a run tells its thread, at least once, whenever its view changes; a larger version wins. */
 export interface RunReport {
   readonly view: RunView;
@@ -60,7 +72,8 @@ export interface RunReport {
  * Sockets are opened with `fetch` and an Upgrade header on these paths; the edge has authorised the
  * caller and passes what it knows in the query. The object checks again.
  *
- *     https://run/read?projectId=&after=<seq>     reader: rows as `encodeRow` text, see reader messages
+ *     https://run/read?projectId=&after=<seq>     reader: rows as `encodeRow` text, see reader messages;
+ *                                                 with &marks=1 also a mark whenever it has everything
  *     https://run/attach?org=&run=&attempt=         runner: runner-protocol.ts; what its token says
  *
  * A refused reader gets plain JSON `{code}` with 404 (no such run here). Reader messages: the object

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { applyMigrations } from "../migrate.ts";
 import { makeSpec, runOf } from "../testing/test-run.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../log/alarm.ts";
 import { decideCancel } from "./decide-cancel.ts";
 import { decideClaim } from "./decide-claim.ts";
 import { retryDelay, waitsOf, type DueItem, type DueKey } from "./decide-due.ts";

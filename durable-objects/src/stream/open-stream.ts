@@ -5,13 +5,7 @@ import { decideAppend, type AppendDecision } from "./decide-append.ts";
 import type { ProducerRecord } from "./decide-producer.ts";
 import { expiryOf, type ProducerTry, type StreamState } from "./state.ts";
 import type { StreamStore } from "./store.ts";
-import type {
-  AppendAnswer,
-  AppendRefusal,
-  AppendRequest,
-  StreamAddress,
-  StreamFacts,
-} from "./stream-rpc.ts";
+import type { AppendAnswer, AppendRequest, StreamAddress, StreamFacts } from "./stream-rpc.ts";
 
 interface Waiting {
   readonly request: AppendRequest;
@@ -115,24 +109,36 @@ export class OpenStream {
 
   #answer({ decision, tail, closed, producer }: Taken): AppendAnswer {
     const facts = { ...this.facts(), tail, closed };
-    switch (decision.kind) {
-      case "accepted":
-        return { ok: true, facts, written: true, producerSeq: producer?.seq ?? null };
-      case "known":
-        return { ok: true, facts, written: false, producerSeq: decision.last };
-      case "closed":
-        return { ok: false, code: "closed", facts };
-      default: {
-        const { kind: code, ...details } = decision;
-        return { ok: false, code, ...details } as { readonly ok: false } & AppendRefusal;
-      }
+    if (decision.kind === "accepted") {
+      return { ok: true, facts, written: true, producerSeq: producer?.seq ?? null };
     }
+    if (decision.kind === "known") {
+      return { ok: true, facts, written: false, producerSeq: decision.last };
+    }
+    return { ok: false, ...refusalOf(decision, facts) };
   }
 
   /** Sees to it that the object wakes when the stream goes. */
   armExpiry(): void {
     const at = expiryOf(this.#state);
     if (at !== null) this.#parts.alarm.by(at);
+  }
+}
+
+type Refused = Exclude<AppendDecision, { readonly kind: "accepted" | "known" }>;
+
+function refusalOf(decision: Refused, facts: StreamFacts): AppendRefusal {
+  switch (decision.kind) {
+    case "closed":
+      return { code: "closed", facts };
+    case "content_type":
+    case "stream_seq":
+    case "bad_start":
+      return { code: decision.kind };
+    case "stale":
+      return { code: "stale", epoch: decision.epoch };
+    case "gap":
+      return { code: "gap", expected: decision.expected };
   }
 }
 

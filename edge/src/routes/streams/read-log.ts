@@ -20,6 +20,13 @@ const Query = z
   .refine(({ offset, live }) => live === undefined || offset.length === 1, {
     path: ["offset"],
     message: "is required for live reads",
+  })
+  .transform(({ offset, ...rest }, context) => {
+    const from = parseOffset(offset[0] ?? "-1");
+    if (from !== null) return { ...rest, offset: from };
+    const message = "must be -1, now, or an offset of this stream";
+    context.addIssue({ code: "custom", path: ["offset"], message });
+    return z.NEVER;
   });
 
 interface Read {
@@ -35,26 +42,25 @@ export async function answerRead(c: Context<CallerEnv>, source: LogSource): Prom
     live: c.req.query("live"),
     cursor: c.req.query("cursor"),
   });
-  if (!query.success) {
-    const [issue] = query.error.issues;
-    const field = String(issue?.path[0] ?? "query");
-    return problem(c, "invalid_argument", {
-      message: `${field}: ${issue?.message ?? "invalid"}`,
-      details: { field },
-    });
-  }
-  const { offset, live, cursor } = query.data;
-  const from = parseOffset(offset[0] ?? "-1");
-  if (from === null) {
-    const message = "offset: must be -1, now, or an offset of this stream";
-    return problem(c, "invalid_argument", { message, details: { field: "offset" } });
-  }
+  if (!query.success) return refuseQuery(c, query.error.issues[0]);
+  const { offset: from, live, cursor } = query.data;
   const page = await source.page(from === "now" ? Number.MAX_SAFE_INTEGER - 1 : from, pageChars);
   if (typeof page === "string") return problem(c, page);
   const read = { page, after: from === "now" ? page.tail : from, cursor };
-  if (live === "sse") return followBySse(c, source, read);
-  if (live === "long-poll") return followByPoll(c, source, read);
-  return catchUp(c, source, read, from === "now");
+  switch (live) {
+    case "sse":
+      return followBySse(c, source, read);
+    case "long-poll":
+      return followByPoll(c, source, read);
+    case undefined:
+      return catchUp(c, source, read, from === "now");
+  }
+}
+
+function refuseQuery(c: Context<CallerEnv>, issue: z.core.$ZodIssue | undefined): Response {
+  const field = String(issue?.path[0] ?? "query");
+  const message = `${field}: ${issue?.message ?? "invalid"}`;
+  return problem(c, "invalid_argument", { message, details: { field } });
 }
 
 function catchUp(

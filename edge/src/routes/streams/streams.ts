@@ -3,6 +3,7 @@ import {
   streamSocketPath,
   type AppendAnswer,
   type CreateAnswer,
+  type ProducerTry,
   type StreamFacts,
 } from "@millrace/durable-objects";
 import { Hono, type Context } from "hono";
@@ -61,28 +62,15 @@ streams.post(path, async (c) => {
   const said = readHeaders(c, PostHeaders);
   if (said instanceof Response) return said;
   const body = new Uint8Array(await c.req.arrayBuffer());
-  if (body.byteLength === 0 && !said.close) {
-    const message = "body: must not be empty, unless Stream-Closed is true";
-    return problem(c, "invalid_argument", { message });
-  }
-  const { contentType } = said;
-  if (contentType === null && body.byteLength > 0) {
-    return problem(c, "invalid_argument", { message: "Content-Type: is required" });
-  }
-  const messages = parseMessages(body, contentType ?? "");
+  const missing = findMissing(body, said);
+  if (missing !== null) return problem(c, "invalid_argument", { message: missing });
+  const contentType = said.contentType ?? "";
+  const messages = parseMessages(body, contentType);
   if (!messages.ok) return refuseMessages(c, messages);
-  const request = { ...said, contentType: contentType ?? "", lines: messages.lines };
-  const answer = await streamOf(c).append(request);
-  const producer = said.producer;
-  if (!answer.ok) return refuseAppend(c, answer, producer?.seq);
-  const told = {
-    ...factsOf(answer.facts),
-    ...(producer && {
-      [headers.producerEpoch]: String(producer.epoch),
-      [headers.producerSeq]: String(answer.producerSeq ?? producer.seq),
-    }),
-  };
-  const isNewData = producer !== null && answer.written && body.byteLength > 0;
+  const answer = await streamOf(c).append({ ...said, contentType, lines: messages.lines });
+  if (!answer.ok) return refuseAppend(c, answer, said.producer?.seq);
+  const isNewData = said.producer !== null && answer.written && body.byteLength > 0;
+  const told = { ...factsOf(answer.facts), ...producerOf(said.producer, answer.producerSeq) };
   return c.newResponse(null, isNewData ? 200 : 204, told);
 });
 
@@ -139,6 +127,22 @@ function factsOf({ tail, closed }: StreamFacts): Record<string, string> {
     [headers.nextOffset]: offsetAfter(tail),
     ...(closed && { [headers.closed]: "true" }),
   };
+}
+
+function producerOf(producer: ProducerTry | null, last: number | null): Record<string, string> {
+  if (producer === null) return {};
+  return {
+    [headers.producerEpoch]: String(producer.epoch),
+    [headers.producerSeq]: String(last ?? producer.seq),
+  };
+}
+
+function findMissing(
+  body: Uint8Array,
+  said: { readonly contentType: string | null; readonly close: boolean },
+): string | null {
+  if (body.byteLength > 0) return said.contentType === null ? "Content-Type: is required" : null;
+  return said.close ? null : `body: must not be empty, unless ${headers.closed} is true`;
 }
 
 function readHeaders<Parsed>(c: Caller, schema: ZodType<Parsed>): Parsed | Response {

@@ -1,9 +1,10 @@
-import { limits, v1, v1Routes } from "@millrace/contracts";
+import { limits, streamRoutes, v1, v1Routes } from "@millrace/contracts";
 import { describe, expect, it } from "vitest";
 import { app } from "./app.ts";
 import { apiKey, ask, askJson, makeProject } from "./testing/api.ts";
 
-const plain = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");
+const routes = [...v1Routes.all, ...streamRoutes.all];
+const plain = (path: string) => path.replace("{name}", "*").replaceAll(/\{(\w+)\}/g, ":$1");
 
 const preflight = (origin: string) =>
   ask("/v1/projects/p/runs", {
@@ -42,16 +43,14 @@ describe("what needs no key", () => {
   it("/openapi.json is the contract", async () => {
     const { body } = await askJson("/openapi.json", { key: null });
     expect(body.openapi).toBe("3.1.0");
-    expect(Object.keys(body.paths)).toEqual([
-      ...new Set(v1Routes.all.map(({ path }) => path as string)),
-    ]);
+    expect(Object.keys(body.paths)).toEqual([...new Set(routes.map(({ path }) => path as string))]);
   });
 
   it("/docs is one page that needs no other site", async () => {
     const response = await ask("/docs", { key: null });
     const page = await response.text();
     expect(response.headers.get("content-type")).toContain("text/html");
-    for (const { path, operationId } of v1Routes.all) {
+    for (const { path, operationId } of routes) {
       expect(page).toContain(`<code>${path}</code>`);
       expect(page).toContain(`id="${operationId}"`);
     }
@@ -60,7 +59,9 @@ describe("what needs no key", () => {
 });
 
 it("serves every route of the contract, and no other under /v1", () => {
-  const contract = v1Routes.all.map(({ method, path }) => `${method.toUpperCase()} ${plain(path)}`);
+  const contract = routes
+    .filter(({ method }) => method !== "head") // Hono answers HEAD by the GET route.
+    .map(({ method, path }) => `${method.toUpperCase()} ${plain(path)}`);
   const served = app.routes
     .filter(({ method, path }) => method !== "ALL" && path.startsWith("/v1"))
     .map(({ method, path }) => `${method} ${path}`);

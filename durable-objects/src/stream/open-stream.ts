@@ -5,7 +5,13 @@ import { decideAppend, type AppendDecision } from "./decide-append.ts";
 import type { ProducerRecord } from "./decide-producer.ts";
 import { expiryOf, type ProducerTry, type StreamState } from "./state.ts";
 import type { StreamStore } from "./store.ts";
-import type { AppendAnswer, AppendRequest, StreamAddress, StreamFacts } from "./stream-rpc.ts";
+import type {
+  AppendAnswer,
+  AppendRefusal,
+  AppendRequest,
+  StreamAddress,
+  StreamFacts,
+} from "./stream-rpc.ts";
 
 interface Waiting {
   readonly request: AppendRequest;

@@ -13,7 +13,8 @@ interface Wish {
 type Copy =
   | {
       readonly ok: true;
-      readonly lines: readonly string[];
+      /** Lines that were written. */
+      readonly count: number;
       readonly seq: number;
       readonly source: Extract<ForkAnswer, { readonly ok: true }>["source"];
     }
@@ -26,33 +27,48 @@ const refusals = {
   beyond_end: "fork_beyond_end",
 } as const;
 
-/** Takes over what a fork inherits. It is a copy: a fork reads at full speed, and no source can be pulled from under it. */
-export async function copyFork(source: StreamRpc, { name, config, fork }: Wish): Promise<Copy> {
+/**
+ * Takes over what a fork inherits, page by page. It is a copy: a fork reads at full speed, and no source can be pulled
+ * from under it.
+ */
+export async function copyFork(
+  source: StreamRpc,
+  { name, config, fork }: Wish,
+  write: (lines: readonly string[], first: number) => void,
+): Promise<Copy> {
   const admitted = await source.admitFork(name, config.contentType, fork.seq);
   if (!admitted.ok) return { ok: false, code: refusals[admitted.code] };
   const { seq } = admitted;
-  const lines = await linesUpTo(source, seq);
+  const isCopied = await copyUpTo(source, seq, write);
   const rest = fork.sub > 0 ? await partAfter(source, seq, fork.sub) : [];
-  if (lines === null || rest === null) {
+  if (!isCopied || rest === null) {
     await source.releaseFork(name);
-    return { ok: false, code: lines === null ? "source_not_found" : "fork_beyond_end" };
+    return { ok: false, code: isCopied ? "fork_beyond_end" : "source_not_found" };
   }
-  return { ok: true, lines: [...lines, ...rest], seq, source: admitted.source };
+  write(rest, seq + 1);
+  return { ok: true, count: seq + rest.length, seq, source: admitted.source };
 }
 
-async function linesUpTo(source: StreamRpc, seq: number): Promise<string[] | null> {
-  const lines: string[] = [];
-  while (lines.length < seq) {
-    const page = await source.read(lines.length, pageChars);
-    // Deleted meanwhile.
-    if (!page.ok || page.last <= lines.length) return null;
-    forEachLine(page.rows, lines.length, {
+/** False: the source was deleted meanwhile. */
+async function copyUpTo(
+  source: StreamRpc,
+  seq: number,
+  write: (lines: readonly string[], first: number) => void,
+): Promise<boolean> {
+  let done = 0;
+  while (done < seq) {
+    const page = await source.read(done, pageChars);
+    if (!page.ok || page.last <= done) return false;
+    const lines: string[] = [];
+    forEachLine(page.rows, done, {
       line: (line) => {
         if (line.seq <= seq) lines.push(`${line.type}\t${jsonOf(line)}\n`);
       },
     });
+    write(lines, done + 1);
+    done += lines.length;
   }
-  return lines;
+  return true;
 }
 
 /** The first `sub` messages or bytes after `seq`; null when there are fewer. */

@@ -26,6 +26,9 @@ import {
   type StreamRpc,
 } from "./stream-rpc.ts";
 
+/** A fork's copy that takes longer than this has died, or is found by the next alarm. */
+const unfinishedMs = 5 * 60_000;
+
 /**
  * One stream of the Durable Streams protocol: a log of messages with the same rows, readers and group commit as a run's. A thin
  * shell: what may happen is decided in decide-*.ts.
@@ -37,16 +40,20 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
   #stream: OpenStream | null = null;
   /** One creation at a time: a fork's waits for its source in the middle. */
   #creating: Promise<unknown> = Promise.resolve();
+  #isCreating = false;
 
   constructor(ctx: DurableObjectState, env: PlatformEnv) {
     super(ctx, env);
     this.#store = new StreamStore(ctx.storage);
     this.#alarm = new Alarm(ctx.storage, null);
     this.#readers = this.#makeReaders();
-    if (!this.#store.exists()) return;
-    applyMigrations(ctx.storage, streamMigrations);
-    const saved = this.#store.load();
-    if (saved !== null) this.#stream = this.#open(saved.address, saved.state);
+    void ctx.blockConcurrencyWhile(async () => {
+      if (!this.#store.exists()) return;
+      applyMigrations(ctx.storage, streamMigrations);
+      this.#alarm = new Alarm(ctx.storage, await ctx.storage.getAlarm());
+      const saved = this.#store.load();
+      if (saved !== null) this.#stream = this.#open(saved.address, saved.state);
+    });
   }
 
   create(
@@ -141,8 +148,11 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     const now = Date.now();
     if (this.#readers.closeStuck(now)) this.#alarm.by(now + limits.readerStuckMs);
     const stream = this.#stream;
-    if (stream === null) return;
     try {
+      // A creation that died in the middle: nobody was told of it.
+      if (this.#isCreating) this.#alarm.by(now + unfinishedMs);
+      else if (stream === null) this.#store.clear();
+      if (stream === null) return;
       if (stream.isExpired(now)) await this.#remove(stream);
       else stream.armExpiry();
     } catch {
@@ -165,15 +175,31 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     applyMigrations(this.ctx.storage, streamMigrations);
     this.#store.clear();
     const { fork } = config;
-    if (fork === null) return this.#begin(address, config, { lines, source: null, forkedAt: 0 });
+    if (fork === null) {
+      return this.#begin(address, config, { lines, first: 1, source: null, forkedAt: 0 });
+    }
     if (fork.source === address.name) return { ok: false, code: "source_not_found" };
     const source = streamStub(this.env, address.orgId, fork.source);
-    const copy = await copyFork(source, { name: address.name, config, fork });
-    if (!copy.ok) return copy;
-    return this.#begin(address, config, {
-      lines: [...copy.lines, ...lines],
-      source: copy.source,
-      forkedAt: copy.seq,
+    this.#alarm.by(Date.now() + unfinishedMs);
+    this.#isCreating = true;
+    try {
+      const wish = { name: address.name, config, fork };
+      const copy = await copyFork(source, wish, (copied, first) => this.#write(copied, first));
+      if (!copy.ok) {
+        this.#store.clear();
+        return copy;
+      }
+      const { source: from, seq: forkedAt, count } = copy;
+      return this.#begin(address, config, { lines, first: count + 1, source: from, forkedAt });
+    } finally {
+      this.#isCreating = false;
+    }
+  }
+
+  #write(lines: readonly string[], first: number): void {
+    const rows = packRows(lines, { first, at: Date.now() });
+    this.#store.transaction(() => {
+      for (const row of rows) this.#store.insertRow(row, 0);
     });
   }
 
@@ -182,6 +208,7 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     config: StreamConfig,
     start: {
       readonly lines: readonly string[];
+      readonly first: number;
       readonly source: Pick<StreamState, "contentType" | "ttlSeconds" | "expiresAt"> | null;
       readonly forkedAt: number;
     },
@@ -189,7 +216,8 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     const now = Date.now();
     const state = makeStream(config, { ...start, id: crypto.randomUUID(), now });
     this.#store.transaction(() => {
-      for (const row of packRows(start.lines, { first: 1, at: now })) this.#store.insertRow(row, 0);
+      const { lines, first } = start;
+      for (const row of packRows(lines, { first, at: now })) this.#store.insertRow(row, 0);
       this.#store.save(address, state);
     });
     this.#stream = this.#open(address, state);
@@ -206,9 +234,18 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
   /** Forks need nothing of their source: they keep its name taken, as the protocol wants, and no more. */
   async #remove(stream: OpenStream): Promise<void> {
     this.#readers.closeAll(1000, "deleted");
+    await this.#forgetLostForks(stream.address);
     if (this.#store.forks().length > 0)
       stream.change({ gone: true, ttlSeconds: null, expiresAt: null });
     else await this.#erase(stream);
+  }
+
+  /** A fork that was admitted and died before it existed would keep the name taken for ever. */
+  async #forgetLostForks({ orgId }: StreamAddress): Promise<void> {
+    for (const name of this.#store.forks()) {
+      const answer = await streamStub(this.env, orgId, name).facts();
+      if (!answer.ok && answer.code === "not_found") this.#store.removeFork(name);
+    }
   }
 
   async #erase(stream: OpenStream): Promise<void> {

@@ -23,6 +23,7 @@ const workers = {
         bindings: {
           TEST_MIGRATIONS: existsSync(d1Migrations) ? await readD1Migrations(d1Migrations) : [],
           RUN_TOKEN_SECRET: "test-run-token-secret",
+          SEALING_KEY: "test-sealing-key",
           POOL_TOKEN: "test-pool-token",
           AGENT_API_KEY: "test-api-key",
         },

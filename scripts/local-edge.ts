@@ -65,6 +65,7 @@ function devArguments(settings: Settings, state: StateDir, secrets: Secrets): re
       AGENT_API_KEY: secrets.apiKey,
       POOL_TOKEN: secrets.poolToken,
       RUN_TOKEN_SECRET: secrets.runTokenSecret,
+      SEALING_KEY: secrets.sealingKey,
     })
       .map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
       .join(""),

@@ -40,6 +40,19 @@ export const EdgeKnobs = z.object({
   LEASE_MS: positive.describe("a runner that is silent for this is replaced (30000)"),
   START_DEADLINE_MS: positive.describe("a run waits this long for a runner (86400000)"),
   MAX_ATTEMPTS: positive.describe("attempts of a run (3)"),
+  WEBHOOK_ALLOW_LOOPBACK: z
+    .enum(["on", "off"])
+    .default("on")
+    .describe("webhooks may be sent to this machine, by http too (on, for development)"),
+  WEBHOOK_RETRY_SECONDS: z
+    .string()
+    .regex(/^\d+(,\d+)*$/, "seconds, by comma")
+    .optional()
+    .describe("seconds between the tries of a webhook (5,30,120,600,3600,10800,21600,36000)"),
+  DOH_URL: z
+    .url()
+    .optional()
+    .describe("DNS over HTTPS for webhooks (https://cloudflare-dns.com/dns-query)"),
 });
 
 export interface Settings {

@@ -21,6 +21,7 @@ export interface Secrets {
   readonly apiKey: string;
   readonly poolToken: string;
   readonly runTokenSecret: string;
+  readonly sealingKey: string;
   /** Some of them were made by this start. */
   readonly isNew: { readonly apiKey: boolean; readonly poolToken: boolean };
 }
@@ -81,6 +82,7 @@ export class StateDir {
       apiKey: given.apiKey ?? apiKey.value,
       poolToken: given.poolToken ?? poolToken.value,
       runTokenSecret: this.#kept("run-token-secret", "run").value,
+      sealingKey: this.#kept("sealing-key", "seal").value,
       isNew: { apiKey: apiKey.isNew, poolToken: poolToken.isNew },
     };
   }

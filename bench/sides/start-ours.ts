@@ -22,6 +22,7 @@ export async function startOurs(stateDir: string): Promise<Side> {
     AGENT_API_KEY: secrets.apiKey,
     POOL_TOKEN: secrets.poolToken,
     RUN_TOKEN_SECRET: randomUUID(),
+    SEALING_KEY: randomUUID(),
   });
   const { url, miniflare } = await startWorkerd(worker, persistTo);
   const platform: Platform = { url, ...secrets };

@@ -9,5 +9,8 @@ export * from "./run.ts";
 export * from "./runner-protocol.ts";
 export * as v1 from "./dialects/v1.ts";
 export { PageQuery } from "./routes/query.ts";
+export * as v1Webhooks from "./dialects/v1-webhooks.ts";
 export * as v1Routes from "./routes/v1.ts";
 export * as streamRoutes from "./routes/streams.ts";
+export * as v1WebhookRoutes from "./routes/v1-webhooks.ts";
+export * from "./webhook.ts";

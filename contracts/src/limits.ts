@@ -31,6 +31,12 @@ export const limits = {
   readerCreditBytes: 256 * 1024,
   readerStuckMs: 60_000,
   sseHeartbeatMs: 15_000,
+  webhooksPerProject: 10,
+  webhookUrlMaxChars: 2048,
+  /** A receiver that has not answered by then has failed. */
+  webhookTimeoutMs: 10_000,
+  /** How long a secret that was replaced still signs. */
+  webhookOldSecretMs: 24 * 60 * 60_000,
   /** Messages of earlier runs that a run is given, newest kept. */
   conversationMaxChars: 400_000,
 } as const;

@@ -10,6 +10,11 @@ export interface DispatchMessage {
   readonly attempt: number;
 }
 
+/** What the webhook queue carries. A hint too: the delivery's row in D1 says what is left to do. */
+export interface WebhookMessage {
+  readonly deliveryId: string;
+}
+
 /** Bindings and settings of the Worker, as wrangler.toml names them. Objects and edge share them. */
 export interface PlatformEnv {
   readonly RUNS: DurableObjectNamespace<RunObject>;
@@ -19,10 +24,13 @@ export interface PlatformEnv {
   readonly DB: D1Database;
   readonly ARCHIVES: R2Bucket;
   readonly DISPATCH: Queue<DispatchMessage>;
+  readonly WEBHOOKS: Queue<WebhookMessage>;
   /** Signs run tokens. A secret. */
   readonly RUN_TOKEN_SECRET: string;
   /** Opens the default org's default pool to runners. A secret. */
   readonly POOL_TOKEN: string;
+  /** Seals what is secret at rest: the signing secrets of webhooks. A secret; another one cannot open what this one sealed. */
+  readonly SEALING_KEY: string;
   /** Bootstraps the default org's first API key. A secret. */
   readonly AGENT_API_KEY?: string;
   /** Comma-separated origins for CORS; unset: http(s)://localhost and 127.0.0.1 on any port. */
@@ -37,6 +45,12 @@ export interface PlatformEnv {
   readonly LONG_POLL_MS?: string;
   /** Attempts per run; 3 when unset. */
   readonly MAX_ATTEMPTS?: string;
+  /** "on": webhooks may be sent to this machine, by http too. For development only. */
+  readonly WEBHOOK_ALLOW_LOOPBACK?: string;
+  /** Seconds between the tries of a webhook delivery, by comma; unset: nine tries in about 20 hours. */
+  readonly WEBHOOK_RETRY_SECONDS?: string;
+  /** DNS over HTTPS (application/dns-json) by which the hosts of webhooks are resolved; Cloudflare's when unset. */
+  readonly DOH_URL?: string;
 }
 
 /** The names under which objects live. Every name starts with the org: one tenant's id never opens another's object. */

@@ -27,6 +27,8 @@ import { runs } from "./routes/v1/runs.ts";
 import { stream } from "./routes/v1/stream.ts";
 import { runStreams } from "./routes/streams/run-streams.ts";
 import { streams } from "./routes/streams/streams.ts";
+import { webhookDeliveries } from "./routes/v1/webhook-deliveries.ts";
+import { webhooks } from "./routes/v1/webhooks.ts";
 
 /** Everything that the platform answers over HTTP. */
 export const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid });
@@ -60,6 +62,9 @@ app.route("/", eventBlobs);
 app.route("/", messages);
 app.route("/", streams);
 app.route("/", runStreams);
+// Before the webhooks: `deliveries` is no webhook's id.
+app.route("/", webhookDeliveries);
+app.route("/", webhooks);
 
 app.route("/runner", poolSocket);
 app.route("/runner", runSocket);

@@ -31,9 +31,13 @@ export interface PageOf<Item> {
 }
 
 /** Success with a page of things; `meta.next` leads to the page after it. */
-export function okPage<Item>(c: Context, page: PageOf<Item>): Json<Success<Item[], PageMeta>, 200> {
+export function okPage<Item>(
+  c: Context,
+  page: PageOf<Item>,
+  filter: Readonly<Record<string, string>> = {},
+): Json<Success<Item[], PageMeta>, 200> {
   const { items, total } = page;
-  const next = nextPage(c.req.path, page);
+  const next = nextPage(c.req.path, page, filter);
   return json(c, { ok: true, data: [...items], meta: { ...meta(), total, next } }, 200);
 }
 
@@ -49,8 +53,17 @@ function json<Body extends object, Status extends 200 | 503>(
 }
 
 /** Path and query of the page after this one; null when this is the last. */
-export function nextPage(path: string, page: PageOf<unknown>): string | null {
+export function nextPage(
+  path: string,
+  page: PageOf<unknown>,
+  filter: Readonly<Record<string, string>> = {},
+): string | null {
   const seen = page.offset + page.items.length;
   if (page.items.length === 0 || seen >= page.total) return null;
-  return `${path}?limit=${page.limit}&offset=${seen}`;
+  const query = new URLSearchParams({
+    ...filter,
+    limit: String(page.limit),
+    offset: String(seen),
+  });
+  return `${path}?${query.toString()}`;
 }

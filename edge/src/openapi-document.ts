@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { streamRoutes, v1Routes } from "@millrace/contracts";
+import { streamRoutes, v1Routes, v1WebhookRoutes } from "@millrace/contracts";
 
 const about = {
   openapi: "3.1.0",
@@ -20,6 +20,7 @@ const about = {
       name: "streams",
       description: "The Durable Streams protocol: streams of your own, and every run's log as one.",
     },
+    { name: "webhooks", description: "Who is told of the ends of runs, and how that went." },
   ],
 };
 
@@ -38,6 +39,7 @@ export function openApiDocument() {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
   for (const route of v1Routes.all) openAPIRegistry.registerPath(route);
   for (const route of streamRoutes.all) openAPIRegistry.registerPath(route);
+  openAPIRegistry.registerWebhook(v1WebhookRoutes.runEvent);
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     openAPIRegistry.registerComponent("securitySchemes", name, scheme);
   }

@@ -2,10 +2,17 @@ import type { PlatformEnv } from "@millrace/durable-objects";
 import { z } from "zod";
 import { logError } from "./log.ts";
 import { runObject } from "./objects.ts";
+import { consumeWebhooks } from "./webhooks/consume-webhooks.ts";
 
 const Dispatch = z.object({ orgId: z.string(), runId: z.string(), attempt: z.int() });
 
 const isDead = (queue: string) => queue.endsWith("-dead");
+
+/** Every queue of the Worker, told apart by name. */
+export function consumeQueue(batch: MessageBatch, env: PlatformEnv): Promise<void> {
+  const isWebhooks = batch.queue.startsWith("millrace-webhooks");
+  return isWebhooks ? consumeWebhooks(batch, env) : consumeDispatch(batch, env);
+}
 
 /**
  * Asks each run to offer its attempt again. A message is a hint that may come twice or never: the run's own

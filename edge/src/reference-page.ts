@@ -62,7 +62,7 @@ export function referencePage(document: Document): Markup {
 
 function endpointsOf(document: Document): readonly Endpoint[] {
   return Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-    (["get", "head", "post", "put", "delete"] as const).flatMap((method) => {
+    (["get", "head", "post", "put", "patch", "delete"] as const).flatMap((method) => {
       const operation = item[method];
       return operation === undefined ? [] : [{ method: method.toUpperCase(), path, operation }];
     }),

@@ -1,10 +1,10 @@
 import type { PlatformEnv } from "@millrace/durable-objects";
 import { app } from "./app.ts";
-import { consumeDispatch } from "./queue.ts";
+import { consumeQueue } from "./queue.ts";
 
 export { PoolObject, RunObject, StreamObject, ThreadObject } from "@millrace/durable-objects";
 
 export default {
   fetch: app.fetch,
-  queue: consumeDispatch,
+  queue: consumeQueue,
 } satisfies ExportedHandler<PlatformEnv>;

@@ -11,6 +11,9 @@ import {
 
 /** The registry and the cross-thread index, in D1. Times are Unix ms. */
 
+/** As in contracts, which this room may not enter. */
+type WebhookEventName = "run.succeeded" | "run.failed" | "run.cancelled" | "run.waiting";
+
 export const orgs = sqliteTable("orgs", {
   id: text("id").primaryKey(),
   slug: text("slug").notNull().unique(),
@@ -130,4 +133,81 @@ export const artifacts = sqliteTable(
     createdAt: integer("created_at").notNull(),
   },
   (table) => [index("artifacts_by_run").on(table.orgId, table.runId)],
+);
+
+/** Who is told of runs: a project's webhooks, and those that single runs name. */
+export const webhooks = sqliteTable(
+  "webhooks",
+  {
+    id: text("id").primaryKey(),
+    orgId: text("org_id").notNull(),
+    projectId: text("project_id").notNull(),
+    /** The one run that it is told of; empty: every run of the project. */
+    runId: text("run_id").notNull().default(""),
+    url: text("url").notNull(),
+    /** A JSON array of event types. */
+    events: text("events", { mode: "json" }).$type<readonly WebhookEventName[]>().notNull(),
+    disabledReason: text("disabled_reason", { enum: ["gone", "requested"] }),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [index("webhooks_by_project").on(table.orgId, table.projectId, table.runId)],
+);
+
+/** Sealed signing secrets (edge, sealing.ts). The empty webhook id is the secret for webhooks that runs name. */
+export const webhookSecrets = sqliteTable(
+  "webhook_secrets",
+  {
+    orgId: text("org_id").notNull(),
+    projectId: text("project_id").notNull(),
+    webhookId: text("webhook_id").notNull(),
+    sealed: text("sealed").notNull(),
+    /** The one before; it signs too until `previous_until`. */
+    previousSealed: text("previous_sealed"),
+    previousUntil: integer("previous_until"),
+  },
+  (table) => [primaryKey({ columns: [table.orgId, table.projectId, table.webhookId] })],
+);
+
+/** One event for one webhook. The run object writes the row and asks until it is settled; the edge delivers. */
+export const webhookDeliveries = sqliteTable(
+  "webhook_deliveries",
+  {
+    /** `run_seq_webhook`: the `webhook-id` header. */
+    id: text("id").primaryKey(),
+    orgId: text("org_id").notNull(),
+    projectId: text("project_id").notNull(),
+    runId: text("run_id").notNull(),
+    webhookId: text("webhook_id").notNull(),
+    seq: integer("seq").notNull(),
+    type: text("type").$type<WebhookEventName>().notNull(),
+    eventAt: integer("event_at").notNull(),
+    status: text("status", { enum: ["pending", "delivered", "dead"] }).notNull(),
+    /** Failed tries since the delivery was last asked for. */
+    tries: integer("tries").notNull(),
+    /** Not to be tried before; a try that is under way moves it on, so that no other begins. */
+    nextAt: integer("next_at").notNull(),
+    createdAt: integer("created_at").notNull(),
+    settledAt: integer("settled_at"),
+  },
+  (table) => [
+    index("webhook_deliveries_by_project").on(table.orgId, table.projectId, table.createdAt),
+    index("webhook_deliveries_by_run").on(table.orgId, table.runId, table.seq),
+  ],
+);
+
+/** The delivery log: one row per try. What a receiver answered beyond its status is not kept. */
+export const webhookAttempts = sqliteTable(
+  "webhook_attempts",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    deliveryId: text("delivery_id").notNull(),
+    at: integer("at").notNull(),
+    ok: integer("ok", { mode: "boolean" }).notNull(),
+    statusCode: integer("status_code"),
+    durationMs: integer("duration_ms").notNull(),
+    error: text("error"),
+    nextAt: integer("next_at"),
+  },
+  (table) => [index("webhook_attempts_by_delivery").on(table.deliveryId)],
 );

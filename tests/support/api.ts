@@ -23,6 +23,7 @@ export interface RunBody {
   readonly input?: unknown;
   readonly provider?: string;
   readonly model?: string;
+  readonly webhook?: unknown;
 }
 
 export interface Resume {

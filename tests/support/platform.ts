@@ -33,6 +33,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       AGENT_API_KEY: `key-${randomUUID()}`,
       POOL_TOKEN: `pool-${randomUUID()}`,
       RUN_TOKEN_SECRET: randomUUID(),
+      SEALING_KEY: randomUUID(),
       ...options.vars,
     },
   });

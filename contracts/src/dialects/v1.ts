@@ -6,6 +6,8 @@ import { Json, StoredJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import { ProviderName, providerAliases, providerNames } from "../providers.ts";
 import { Cost, WorkspaceBackend } from "../run.ts";
+import { WebhookEvent } from "../webhook.ts";
+import { WebhookTarget } from "./v1-webhooks.ts";
 
 /** The `/v1` coding-agent dialect: what its clients send and receive. */
 
@@ -67,6 +69,7 @@ const runOptions = {
   provider: Provider.nullish(),
   model: z.string().trim().min(1).max(200).nullish(),
   workspaceBackend: Backend.nullish(),
+  webhook: WebhookTarget.nullish().describe("Told of this run, beside the project's webhooks."),
 };
 export const RunCreate = z.object({ prompt: Prompt, ...runOptions }).meta({ id: "RunCreate" });
 export type RunCreate = z.infer<typeof RunCreate>;
@@ -158,6 +161,20 @@ export const RunSummary = z
   })
   .meta({ id: "RunSummary" });
 export type RunSummary = z.infer<typeof RunSummary>;
+
+/** What a webhook receives, in the shape of Standard Webhooks. */
+export const WebhookPayload = z
+  .object({
+    type: WebhookEvent,
+    /** When it happened; tries differ in their `webhook-timestamp` header. */
+    timestamp: z.iso.datetime(),
+    data: z.object({
+      seq: z.int().positive().describe("The event's number in the run."),
+      run: RunSummary.describe("The run as it is when this is sent."),
+    }),
+  })
+  .meta({ id: "WebhookPayload" });
+export type WebhookPayload = z.infer<typeof WebhookPayload>;
 
 export const Message = z
   .object({

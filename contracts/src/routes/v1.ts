@@ -1,16 +1,14 @@
 import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
-import { ProjectId } from "../ids.ts";
 import { Json } from "../json.ts";
 import { limits } from "../limits.ts";
 import { eventStream, json, problems, runIdHeader } from "./answers.ts";
+import { projectParams, withKey } from "./params.ts";
 import { Cursor, PageQuery } from "./query.ts";
+import * as webhooks from "./v1-webhooks.ts";
 
 /** The `/v1` routes as data: the edge serves them, OpenAPI describes them. */
 
-const projectParams = z.object({
-  projectId: ProjectId.meta({ description: "Id of a project." }),
-});
 const runParams = projectParams.extend({
   runId: z
     .string()
@@ -32,7 +30,6 @@ const tags = {
   runs: ["runs"],
   messages: ["messages"],
 };
-const withKey = [{ apiKey: [] }, { bearer: [] }];
 const open: Record<string, string[]>[] = [];
 
 /** A raw parameter, not a schema: the key is checked after the body. */
@@ -311,4 +308,5 @@ export const all = [
   getEventBlob,
   createMessage,
   listMessages,
+  ...webhooks.all,
 ] as const;

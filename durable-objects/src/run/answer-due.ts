@@ -3,6 +3,7 @@ import type { Alarm } from "../log/alarm.ts";
 import { decideStartDeadline } from "./decide-dispatch.ts";
 import type { DueItem } from "./decide-due.ts";
 import { decideExpiry } from "./decide-expiry.ts";
+import { isWebhookKey } from "./decide-webhook.ts";
 import type { OpenRun } from "./open-run.ts";
 import type { RunStore } from "./store.ts";
 
@@ -33,7 +34,8 @@ function isEffect({ what }: DueItem): boolean {
     what === "report" ||
     what === "index" ||
     what === "artifacts" ||
-    what.startsWith("abort:")
+    what.startsWith("abort:") ||
+    isWebhookKey(what)
   );
 }
 

@@ -1,3 +1,4 @@
+import type { WebhookKey } from "./decide-webhook.ts";
 import type { Stage } from "./state.ts";
 import type { Timings } from "./timings.ts";
 
@@ -5,7 +6,7 @@ import type { Timings } from "./timings.ts";
 export type StageWait = "backoff" | "dispatch" | "start_deadline" | "cancel_force";
 
 /** Everything else that can be due: an effect that is owed to somebody, or a reader to be looked after. */
-export type Owed = "report" | "index" | "artifacts" | `abort:${string}`;
+export type Owed = "report" | "index" | "artifacts" | `abort:${string}` | WebhookKey;
 
 export type DueKey = StageWait | Owed | "lease" | "readers";
 
@@ -13,7 +14,10 @@ export interface DueItem {
   readonly what: DueKey;
   readonly at: number;
   readonly tries: number;
-  /** Tells a newer wish from the one that was just fulfilled; for the lease: 1 when graced. */
+  /**
+   * Tells a newer wish from the one that was just fulfilled. For the lease: 1 when graced. For a webhook: when its event
+   * happened, until the deliveries of it are written; negative afterwards.
+   */
   readonly mark: number;
 }
 

@@ -1,5 +1,6 @@
 import {
   encodeEvent,
+  isWebhookEvent,
   limits,
   type NewEvent,
   type PackedRow,
@@ -12,6 +13,7 @@ import { decideDispatch } from "./decide-dispatch.ts";
 import { abortDue, fencedUploadMs, type DueItem, type DueKey } from "./decide-due.ts";
 import type { Lease } from "./decide-expiry.ts";
 import { decideOutcome, type AttemptEnd } from "./decide-outcome.ts";
+import { webhookKey, type WebhookKey } from "./decide-webhook.ts";
 import { foldEvent } from "./fold-event.ts";
 import { findInterrupted, nothingInterrupted, type Interrupted } from "./open-constructs.ts";
 import type { RunMemory } from "./memory.ts";
@@ -42,6 +44,8 @@ export class Draft {
   readonly steps: StoredStep[] = [];
   readonly due = new Map<DueKey, DueItem | null>();
   readonly uploads = new Map<string, OpenUpload | null>();
+  /** Events of this draft that webhooks may be waiting for. */
+  readonly told: WebhookKey[] = [];
   readonly #sources: DraftSources;
   readonly #lines: string[] = [];
 
@@ -61,7 +65,10 @@ export class Draft {
 
   apply(change: { readonly state: RunState; readonly events: readonly NewEvent[] }): void {
     this.state = change.state;
-    for (const event of change.events) this.#lines.push(encodeEvent(event));
+    for (const event of change.events) {
+      this.#lines.push(encodeEvent(event));
+      if (isWebhookEvent(event.type)) this.told.push(webhookKey(this.tail, event.type));
+    }
   }
 
   /** Appends what a runner sent. False, and nothing appended, if an event is too large for the log. */

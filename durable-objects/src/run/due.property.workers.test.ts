@@ -1,4 +1,5 @@
 import { runInDurableObject } from "cloudflare:test";
+import { isOver } from "@millrace/contracts";
 import { runMigrations } from "@millrace/migrations";
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
@@ -9,6 +10,7 @@ import { decideCancel } from "./decide-cancel.ts";
 import { decideClaim } from "./decide-claim.ts";
 import { retryDelay, waitsOf, type DueItem, type DueKey } from "./decide-due.ts";
 import { renewedLease } from "./decide-expiry.ts";
+import { webhookKey } from "./decide-webhook.ts";
 import type { Draft } from "./draft.ts";
 import { loadMemory } from "./memory.ts";
 import { RunRecord } from "./run-record.ts";
@@ -129,9 +131,11 @@ function commit(
   expect(store.due("dispatch")).toEqual(kept);
   if (newsOf(state) === newsOf(record.state)) return [];
   const mark = versionOf(record.state, record.tail);
+  const told = statusOf(record.state.stage);
   return [
     ["report", mark],
     ["index", mark],
+    ...(isOver(told) ? [[webhookKey(record.tail.seq, `run.${told}`), now] as const] : []),
   ];
 }
 

@@ -46,7 +46,7 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
     { record, store, timings, tokenSecret },
     ctx.getWebSockets(runnerTag),
   );
-  const outbox = new Outbox({ env, record, store });
+  const outbox = new Outbox({ env, record, store, alarm });
   return { record, runners, readers, outbox, uploads: new Uploads(record), timings };
 
   /** After each commit: everyone hears what concerns them. */

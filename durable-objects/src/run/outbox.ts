@@ -1,16 +1,21 @@
+import type { WebhookEvent } from "@millrace/contracts";
 import type { PlatformEnv } from "../platform-env.ts";
 import type { PoolRpc } from "../pool/pool-rpc.ts";
 import { poolStub, threadStub } from "../stubs.ts";
 import { saveArtifacts, saveRunIndex } from "./run-registry.ts";
 import { costOf, findPrice, type PriceRow } from "./pricing.ts";
 import { retryDelay, type DueItem, type DueKey } from "./decide-due.ts";
+import { isWebhookKey, webhookKey } from "./decide-webhook.ts";
+import type { Alarm } from "../log/alarm.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { RunStore } from "./store.ts";
+import { advanceWebhooks } from "./webhook-deliveries.ts";
 
 interface Parts {
   readonly env: PlatformEnv;
   readonly record: RunRecord;
   readonly store: RunStore;
+  readonly alarm: Alarm;
 }
 
 const immediately: readonly DueKey[] = ["report", "index", "artifacts"];
@@ -34,6 +39,7 @@ export class Outbox {
   /** Tries at once what was just promised; what fails is left to the alarm. */
   async deliverNow(): Promise<void> {
     for (const what of immediately) await this.deliver(what);
+    for (const { what } of this.#parts.store.dueWebhooks()) await this.deliver(what);
   }
 
   /** Puts an owed item off to its next try; written before the try, so that a crash in it is a failed try. */
@@ -48,7 +54,8 @@ export class Outbox {
     try {
       // A newer wish may arrive while an older one is under way: until the row is gone there is one more.
       for (let item = this.#parts.store.due(what); item; item = this.#parts.store.due(what)) {
-        await this.#perform(item);
+        const again = await this.#perform(item);
+        if (again !== null) return this.#lookAgain(item, again);
         this.#parts.store.confirmDue(item);
       }
     } catch {
@@ -56,6 +63,14 @@ export class Outbox {
     } finally {
       this.#busy.delete(what);
     }
+  }
+
+  /** Somebody wants an event to be delivered once more: what is pending of it is looked after, as at first. */
+  owe(seq: number, type: WebhookEvent): void {
+    const { store, alarm } = this.#parts;
+    const now = Date.now();
+    store.saveDue({ what: webhookKey(seq, type), at: now, tries: 0, mark: -now });
+    alarm.by(now);
   }
 
   /** Hands the current attempt to pool and queue. Both may forget it; the alarm asks again. */
@@ -119,7 +134,24 @@ export class Outbox {
     return stage.kind === "over" && price.kind === "open";
   }
 
-  async #perform(item: DueItem): Promise<void> {
+  /** Null: it is done. Else it goes on elsewhere, and is to be looked at again then. */
+  async #perform(item: DueItem): Promise<number | null> {
+    const { env, record } = this.#parts;
+    if (isWebhookKey(item.what)) return advanceWebhooks(env, record.spec, item);
+    await this.#fulfil(item);
+    return null;
+  }
+
+  #lookAgain(item: DueItem, at: number): void {
+    const { store, alarm } = this.#parts;
+    // Asked for once more in the meantime: that wish has its own time.
+    const current = store.due(item.what);
+    if (current === null || current.mark !== item.mark) return;
+    store.saveDue({ ...current, at, mark: -Math.abs(item.mark) });
+    alarm.by(at);
+  }
+
+  async #fulfil(item: DueItem): Promise<void> {
     const { env, record } = this.#parts;
     if (item.what === "artifacts") {
       await saveArtifacts(env.DB, record.spec, record.state.artifacts);

@@ -1,4 +1,10 @@
-import type { RunSpec, RunView, UploadComplete, UploadKind } from "@millrace/contracts";
+import type {
+  RunSpec,
+  RunView,
+  UploadComplete,
+  UploadKind,
+  WebhookEvent,
+} from "@millrace/contracts";
 import { runMigrations } from "@millrace/migrations";
 import { DurableObject } from "cloudflare:workers";
 import { applyMigrations } from "../migrate.ts";
@@ -131,6 +137,10 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
 
   async uploadAborted(uploadId: string): Promise<void> {
     this.#run?.uploads.aborted(uploadId);
+  }
+
+  async redeliver(seq: number, type: WebhookEvent): Promise<void> {
+    this.#run?.outbox.owe(seq, type);
   }
 
   async mayUse(attempt: number): Promise<boolean> {

@@ -119,6 +119,7 @@ export class RunRecord {
       newsOf(before.state.stage) !== newsOf(after.state.stage) ||
       before.state.silentChanges !== after.state.silentChanges;
     if (isNews) owe(draft, ["report", "index"], versionOf(after.state, after.tail));
+    owe(draft, draft.told, draft.now);
   }
 
   #planLease(draft: Draft): void {

@@ -4,6 +4,7 @@ import type {
   RunView,
   UploadComplete,
   UploadKind,
+  WebhookEvent,
   WorkspaceState,
 } from "@millrace/contracts";
 import type { Release } from "./release.ts";
@@ -43,6 +44,8 @@ export interface RunRpc {
     uploadId: string,
     stored: UploadComplete,
   ): Promise<{ readonly ok: true } | Refusal<"not_found" | "fenced" | "run_over">>;
+  /** Deliveries of this event are pending again: the run sees to it that they are tried until they are settled. */
+  redeliver(seq: number, type: WebhookEvent): Promise<void>;
   /** The upload was aborted by its runner. */
   uploadAborted(uploadId: string): Promise<void>;
   /** May this attempt still read and write the run's blobs and workspace? */

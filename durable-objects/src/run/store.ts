@@ -127,6 +127,11 @@ export class RunStore extends LogRows {
     return rows.toArray() as unknown as DueItem[];
   }
 
+  /** The webhook events that are owed. */
+  dueWebhooks(): DueItem[] {
+    return this.#dueItems("WHERE what LIKE 'webhook:%' ORDER BY at");
+  }
+
   nextDue(): number | null {
     return this.#sql.exec<{ at: number | null }>("SELECT min(at) AS at FROM due").one().at;
   }

@@ -24,7 +24,7 @@ export function isAllowedOrigin(env: Pick<PlatformEnv, "CORS_ORIGINS">, origin: 
 export const allowOrigins = (): MiddlewareHandler<EdgeEnv> =>
   cors({
     origin: (origin, c) => (isAllowedOrigin(c.env as PlatformEnv, origin) ? origin : null),
-    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     allowHeaders: [
       "authorization",
       "content-type",

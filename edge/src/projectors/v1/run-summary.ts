@@ -3,7 +3,7 @@ import type { ThreadRun } from "@millrace/durable-objects";
 import { v1Status } from "./run-status.ts";
 
 export const isoTime = (ms: number): string => new Date(ms).toISOString();
-const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 /** A run as `/v1` shows it: its place from the thread, everything else from the newest view of it. */
 export function runSummary(place: ThreadRun, view: RunView = place.view): v1.RunSummary {

@@ -1,11 +1,13 @@
-import { v1, type JsonValue, type WorkspaceBackend } from "@millrace/contracts";
-import type { NewRun, ThreadRun } from "@millrace/durable-objects";
+import { v1, type JsonValue, type v1Webhooks, type WorkspaceBackend } from "@millrace/contracts";
+import type { NewRun, ThreadRpc, ThreadRun } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import { v7 as uuidv7 } from "uuid";
 import { defaultPool, type CallerEnv } from "../../edge-env.ts";
 import { fingerprint } from "../../fingerprint.ts";
 import { threadObject } from "../../objects.ts";
 import { problem, type ProblemResponse } from "../../problem.ts";
+import { createRunEndpoint, dropRunEndpoint } from "../../webhooks/endpoints.ts";
+import { refuseUrl } from "../../webhooks/refuse-url.ts";
 
 /** A run or a message, as its body asked for it. */
 export interface RunRequest extends Omit<v1.RunCreate, "prompt"> {
@@ -36,10 +38,28 @@ export async function acceptRun(
     const message = "the workspace backend e2b is not configured";
     return refuse(problem(c, "workspace_unavailable", { message }));
   }
-  const thread = threadObject(c.env, c.var.caller.orgId, projectId);
+  const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;
+  if (refusedUrl !== null) return refuse(refusedUrl);
   const run = await newRun({ projectId, request, workspaceBackend, idempotencyKey: key.data });
-  const answer = await thread.createRun(run);
+  const answer = await createRun(c, projectId, run, request.webhook ?? null);
   return answer.ok ? answer : refuse(problem(c, answer.code));
+}
+
+/** A run's own webhook is written first: no run is accepted without the one that it names. */
+async function createRun(
+  c: Context<CallerEnv>,
+  projectId: string,
+  run: NewRun,
+  webhook: v1Webhooks.WebhookTarget | null,
+): ReturnType<ThreadRpc["createRun"]> {
+  const { orgId } = c.var.caller;
+  const { runId } = run;
+  const thread = threadObject(c.env, orgId, projectId);
+  if (webhook === null) return thread.createRun(run);
+  await createRunEndpoint(c.env, { orgId, projectId, runId }, webhook, run.now);
+  const answer = await thread.createRun(run);
+  if (!answer.ok || !answer.created) await dropRunEndpoint(c.env.DB, orgId, projectId, runId);
+  return answer;
 }
 
 interface NewRunFacts {
@@ -58,6 +78,9 @@ async function newRun(facts: NewRunFacts): Promise<NewRun> {
   // The backend as it was asked for: a default that changes must not turn a repeat into another request.
   const asked = request.workspaceBackend ?? null;
   const fields = { text: request.text, input, provider, model, workspaceBackend: asked };
+  // Only where there is one: a request without it keeps the fingerprint that it always had.
+  const { webhook } = request;
+  const told = webhook ? { webhook: { url: webhook.url, events: webhook.events ?? null } } : {};
   return {
     runId: uuidv7(),
     kind: request.kind,
@@ -68,7 +91,10 @@ async function newRun(facts: NewRunFacts): Promise<NewRun> {
     workspaceBackend: facts.workspaceBackend,
     pool: defaultPool,
     idempotencyKey: facts.idempotencyKey,
-    fingerprint: await fingerprint("POST", `/v1/projects/${projectId}/${noun}`, fields),
+    fingerprint: await fingerprint("POST", `/v1/projects/${projectId}/${noun}`, {
+      ...fields,
+      ...told,
+    }),
     now: Date.now(),
   };
 }

@@ -24,8 +24,12 @@ const abilities: v1.Capabilities = {
     AUTO_GIT_COMMIT: '"false": do not commit what a run changed.',
     CORS_ORIGINS:
       "Origins of web pages that may call the API, comma-separated; any localhost port when unset.",
+    DOH_URL: "DNS over HTTPS by which the hosts of webhooks are resolved.",
     POOL_TOKEN: "What a runner joins the pool with.",
     RUNNER_SLOTS: "How many runs a runner executes at once.",
+    WEBHOOK_ALLOW_LOOPBACK:
+      '"on": webhooks may be sent to the edge\'s own machine. For development.',
+    WEBHOOK_RETRY_SECONDS: "Seconds between the tries of a webhook, by comma.",
     WORKSPACE_ROOT: "Where a runner keeps the workspaces of projects.",
   },
 };

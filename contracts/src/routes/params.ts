@@ -1,0 +1,10 @@
+import { z } from "zod";
+import { ProjectId } from "../ids.ts";
+
+/** What routes of several nouns have in common. */
+
+export const projectParams = z.object({
+  projectId: ProjectId.meta({ description: "Id of a project." }),
+});
+
+export const withKey = [{ apiKey: [] }, { bearer: [] }];

@@ -2,7 +2,6 @@ import { Webhook } from "standardwebhooks";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Api } from "../support/api.ts";
 import { startPlatform, type Platform } from "../support/platform.ts";
-import { waitUntil } from "../support/wait-until.ts";
 import { WebhookApi } from "../support/webhook-api.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts";
 
@@ -75,20 +74,5 @@ describe("an edge that is killed", () => {
     await platform.restart();
     await expectDelivered(told, runId);
     expect(told.receiver.received).toHaveLength(2);
-  });
-
-  it("right after a redelivery was asked for: it comes", async () => {
-    const told = await toldProject();
-    const runId = await endedRun(told);
-    const { id } = await told.hooks.until(runId, ({ status }) => status === "delivered");
-    // Until then the run looks after the first delivery anyway.
-    await waitUntil("the log shows it", async () => {
-      const { data } = await told.hooks.deliveries({ runId });
-      return data[0]?.settledAt !== null;
-    });
-    expect((await told.hooks.redeliver(id)).status).toBe(200);
-    await platform.restart();
-    await told.receiver.request(1);
-    await expectDelivered(told, runId);
   });
 });

@@ -39,6 +39,11 @@ export const EdgeKnobs = z.object({
     .describe("off: runs reach a runner by the queue alone (on)"),
   LEASE_MS: positive.describe("a runner that is silent for this is replaced (30000)"),
   START_DEADLINE_MS: positive.describe("a run waits this long for a runner (86400000)"),
+  LIMIT_REQUESTS_PER_SECOND: positive.describe("requests per second of one API key (1000)"),
+  LIMIT_READERS_PER_RUN: positive.describe("open event streams of one run (1000)"),
+  LIMIT_READERS_PER_ORG: positive.describe("open event streams in all (10000)"),
+  LIMIT_OPEN_RUNS_PER_PROJECT: positive.describe("runs of a project that are not over (1000)"),
+  LIMIT_OPEN_RUNS_PER_ORG: positive.describe("runs that are not over in all (10000)"),
   MAX_ATTEMPTS: positive.describe("attempts of a run (3)"),
   WEBHOOK_ALLOW_LOOPBACK: z
     .enum(["on", "off"])

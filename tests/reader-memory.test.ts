@@ -80,10 +80,10 @@ async function countEvents({ url, apiKey }: Platform, path: string): Promise<num
 }
 
 function watchMemory(platform: Platform): { readonly peak: () => Promise<number> } {
-  let isOver = false;
+  const over = new AbortController();
   const watching = (async () => {
     let peak = 0;
-    while (!isOver) {
+    while (!over.signal.aborted) {
       peak = Math.max(peak, await memoryOf(platform));
       await sleep(50);
     }
@@ -91,7 +91,7 @@ function watchMemory(platform: Platform): { readonly peak: () => Promise<number>
   })();
   return {
     peak: () => {
-      isOver = true;
+      over.abort();
       return watching;
     },
   };

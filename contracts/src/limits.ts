@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 /** Bounds that both sides of a contract must agree on. Units are in the names. */
 export const limits = {
   /** Longest prompt or message content. Stands in OpenAPI as `maxLength`. */
@@ -39,4 +41,28 @@ export const limits = {
   webhookOldSecretMs: 24 * 60 * 60_000,
   /** Messages of earlier runs that a run is given, newest kept. */
   conversationMaxChars: 400_000,
+} as const;
+
+/** What one tenant may use at a time. A 429 names the one that it met. */
+export const LimitName = z.enum([
+  "requests_per_key",
+  "readers_per_run",
+  "readers_per_org",
+  "open_runs_per_project",
+  "open_runs_per_org",
+]);
+export type LimitName = z.infer<typeof LimitName>;
+
+/** Defaults; the edge's variables of the same names (`LIMIT_REQUESTS_PER_SECOND`, …) say otherwise. */
+export const quotaDefaults = {
+  /** Of one API key, on average; twice as many may come at once. */
+  requestsPerSecond: 1_000,
+  /** Event streams of one run that are open at a time. */
+  readersPerRun: 1_000,
+  readersPerOrg: 10_000,
+  /** Runs that were accepted and are not over. */
+  openRunsPerProject: 1_000,
+  openRunsPerOrg: 10_000,
+  /** Characters of frames that a run object has received and that are not on disk. */
+  pendingIngestChars: 32 * 1024 * 1024,
 } as const;

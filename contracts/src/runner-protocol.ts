@@ -125,6 +125,7 @@ export type RunnerToRun = z.infer<typeof RunnerToRun>;
  * Why the object refuses a writer. `lease_held`: another runner has this attempt; `fenced`: another
  * attempt is current; `run_over`: the run has ended. None is worth a retry. `out_of_order`: a gap in
  * producerSeq, send again from `expected`. `not_claimed`: claim first. `invalid`: not this protocol.
+ * `overloaded`: more was sent than the object can write; connect and claim again, a little later.
  */
 export const RunRefusal = z.enum([
   "lease_held",
@@ -133,6 +134,7 @@ export const RunRefusal = z.enum([
   "out_of_order",
   "not_claimed",
   "invalid",
+  "overloaded",
 ]);
 export type RunRefusal = z.infer<typeof RunRefusal>;
 

@@ -1,4 +1,6 @@
+import type { OrgObject } from "./org/org-object.ts";
 import type { PoolObject } from "./pool/pool-object.ts";
+import type { QuotaVars } from "./quotas.ts";
 import type { RunObject } from "./run/run-object.ts";
 import type { StreamObject } from "./stream/stream-object.ts";
 import type { ThreadObject } from "./thread/thread-object.ts";
@@ -16,11 +18,12 @@ export interface WebhookMessage {
 }
 
 /** Bindings and settings of the Worker, as wrangler.toml names them. Objects and edge share them. */
-export interface PlatformEnv {
+export interface PlatformEnv extends QuotaVars {
   readonly RUNS: DurableObjectNamespace<RunObject>;
   readonly THREADS: DurableObjectNamespace<ThreadObject>;
   readonly POOLS: DurableObjectNamespace<PoolObject>;
   readonly STREAMS: DurableObjectNamespace<StreamObject>;
+  readonly ORGS: DurableObjectNamespace<OrgObject>;
   readonly DB: D1Database;
   readonly ARCHIVES: R2Bucket;
   readonly DISPATCH: Queue<DispatchMessage>;
@@ -57,6 +60,7 @@ export interface PlatformEnv {
 export const objectNames = {
   run: (orgId: string, runId: string) => `${orgId}/${runId}`,
   thread: (orgId: string, projectId: string) => `${orgId}/${projectId}`,
+  org: (orgId: string) => orgId,
   pool: (orgId: string, pool: string) => `${orgId}/${pool}`,
   stream: (orgId: string, name: string) => `${orgId}/${name}`,
 } as const;

@@ -6,6 +6,7 @@ import type { EdgeEnv } from "./edge-env.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
 import { allowOrigins } from "./middleware/cors.ts";
 import { noSniffing } from "./middleware/no-sniffing.ts";
+import { limitRequests } from "./middleware/limit-requests.ts";
 import { requireApiKey } from "./middleware/require-api-key.ts";
 import { requireProjectScope } from "./middleware/require-project-scope.ts";
 import { answerCrash, answerNotFound, refuseInvalid } from "./problem.ts";
@@ -41,13 +42,14 @@ app.use(requestId());
 app.use(except("/runner/*", allowOrigins()));
 
 const v1ApiKey = requireApiKey();
+const v1Rate = limitRequests();
 const v1Body = bodyLimit(limits.requestBodyMaxBytes);
 // A path before `/*` is meant too.
-app.use("/v1/projects/*", v1ApiKey, v1Body);
+app.use("/v1/projects/*", v1ApiKey, v1Rate, v1Body);
 app.use("/v1/projects/:projectId/*", requireProjectScope);
 
-app.use("/v1/stream/*", noSniffing, v1ApiKey, bodyLimit(limits.streamAppendMaxBytes));
-app.use("/v1/streams/*", noSniffing, v1ApiKey, v1Body);
+app.use("/v1/stream/*", noSniffing, v1ApiKey, v1Rate, bodyLimit(limits.streamAppendMaxBytes));
+app.use("/v1/streams/*", noSniffing, v1ApiKey, v1Rate, v1Body);
 
 app.route("/", root);
 app.route("/", health);

@@ -3,6 +3,7 @@ import type { PlatformEnv } from "@millrace/durable-objects";
 /** Who asks, once their API key was accepted. */
 export interface Caller {
   readonly orgId: string;
+  readonly keyId: string;
   /** Null: every project of the org. */
   readonly projectId: string | null;
 }

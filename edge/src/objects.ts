@@ -1,5 +1,6 @@
 import {
   objectNames,
+  type OrgRpc,
   type PlatformEnv,
   type PoolRpc,
   type RunRpc,
@@ -19,6 +20,11 @@ export function runObject(env: PlatformEnv, orgId: string, runId: string): WithF
 export function threadObject(env: PlatformEnv, orgId: string, projectId: string): ThreadRpc {
   const stub: unknown = env.THREADS.getByName(objectNames.thread(orgId, projectId));
   return stub as ThreadRpc;
+}
+
+export function orgObject(env: PlatformEnv, orgId: string): WithFetch<OrgRpc> {
+  const stub: unknown = env.ORGS.getByName(objectNames.org(orgId));
+  return stub as WithFetch<OrgRpc>;
 }
 
 export function poolObject(env: PlatformEnv, orgId: string, pool: string): WithFetch<PoolRpc> {

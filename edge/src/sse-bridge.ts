@@ -6,6 +6,8 @@ export interface ReaderSource {
   /** Opens a reader at a cursor; null when the object refuses. */
   readonly open: (after: number) => Promise<WebSocket | null>;
   readonly project: (rows: string, after: number) => Frames;
+  /** The client has got everything, or is gone. */
+  readonly left?: () => void;
 }
 
 const encoder = new TextEncoder();
@@ -92,6 +94,7 @@ class SseBridge {
 
   /** The client is gone: so is its reader. */
   leave(): void {
+    this.#source.left?.();
     if (this.#line.kind === "open") this.#line.socket.close(1000);
     this.#line = { kind: "over" };
     this.#waiting = [];

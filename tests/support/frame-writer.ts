@@ -83,7 +83,7 @@ async function open(url: string, path: string, token: string): Promise<WebSocket
   target.protocol = "ws:";
   const headers = { authorization: `Bearer ${token}` };
   // Node's own option, beside those of the standard.
-  const socket = new WebSocket(target, { headers } as unknown as string[]);
+  const socket = new WebSocket(target, { headers });
   releaseAtEnd(() => socket.close());
   await new Promise((resolve, reject) => {
     socket.addEventListener("open", resolve, { once: true });

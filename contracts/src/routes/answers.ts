@@ -1,6 +1,6 @@
 import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
-import { limits } from "../limits.ts";
+import { LimitName, limits } from "../limits.ts";
 
 /** A JSON body and what it means. */
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({
@@ -33,7 +33,18 @@ export const problems = {
     v1.Problem,
     `\`payload_too_large\`: the body is over ${limits.requestBodyMaxBytes} bytes.`,
   ),
-  429: json(v1.Problem, "`rate_limited`."),
+  429: {
+    ...json(
+      v1.Problem,
+      `\`rate_limited\`: \`details.limit\` names what was met: ${LimitName.options.join(", ")}; \`details.max\` says how many there may be.`,
+    ),
+    headers: {
+      "Retry-After": {
+        description: "Seconds after which another try is worth it.",
+        schema: { type: "integer" },
+      },
+    },
+  },
   500: json(v1.Problem, "`internal`: our fault."),
 } as const;
 

@@ -64,6 +64,10 @@ export class Readers {
     }
   }
 
+  get count(): number {
+    return this.#readers.size;
+  }
+
   /** `marks`: a mark follows whatever brings the reader to the log's end, and is the first it gets at the end. */
   accept(ctx: DurableObjectState, after: number, marks = false): Response {
     const { 0: client, 1: socket } = new WebSocketPair();

@@ -11,6 +11,7 @@ import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
 import { Alarm } from "../log/alarm.ts";
 import { pageOf } from "../log/log-rows.ts";
+import { readQuotas } from "../quotas.ts";
 import { decideCancel } from "./decide-cancel.ts";
 import { isCurrent } from "./decide-dispatch.ts";
 import { openRun, type OpenRun } from "./open-run.ts";
@@ -165,6 +166,9 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     if (query.get("projectId") !== run.record.spec.projectId) return refuseSocket();
     const after = Number(query.get("after") ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) return refuseSocket(400);
+    if (run.readers.count >= readQuotas(this.env).LIMIT_READERS_PER_RUN) {
+      return Response.json({ code: "rate_limited" }, { status: 429 });
+    }
     return run.readers.accept(this.ctx, after, query.get("marks") === "1");
   }
 

@@ -79,7 +79,7 @@ export interface RunReport {
  *                                                 with &marks=1 also a mark whenever it has everything
  *     https://run/attach?org=&run=&attempt=         runner: runner-protocol.ts; what its token says
  *
- * A refused reader gets plain JSON `{code}` with 404 (no such run here). Reader messages: the object
+ * A refused reader gets plain JSON `{code}` with 404 (no such run here) or 429 (too many readers). Reader messages: the object
  * sends text of whole packed rows; after the row that holds the terminal event, or at once when the
  * cursor is at or past the end of a finished run, it closes with code 1000. The edge sends the number of
  * bytes (UTF-16 units of text) that its client has taken since the last report, as decimal text.

@@ -1,7 +1,13 @@
-import type { RunRefusal, RunnerToRun, RunToRunner } from "@millrace/contracts";
+import {
+  quotaDefaults,
+  type RunRefusal,
+  type RunnerToRun,
+  type RunToRunner,
+} from "@millrace/contracts";
 import { runTokenTtlMs, signRunToken } from "../run-token.ts";
 import { leaseOfLostSocket } from "./decide-expiry.ts";
 import type { Draft } from "./draft.ts";
+import { IngestGate } from "./ingest-gate.ts";
 import { makeClaimed, pageSteps } from "./make-claimed.ts";
 import { parseRunnerMessage } from "./parse-message.ts";
 import type { RunRecord } from "./run-record.ts";
@@ -9,6 +15,9 @@ import { RunnerLinks, runnerTag, type RunnerLink } from "./runner-link.ts";
 import type { RunStore } from "./store.ts";
 import { isWriter, takeMessage, type Reply } from "./take-message.ts";
 import type { Timings } from "./timings.ts";
+
+/** What arrives in one tick is written together up to this: a transaction must not grow with what is sent. */
+const commitChars = 8 * 1024 * 1024;
 
 interface Received {
   readonly socket: WebSocket;
@@ -28,6 +37,7 @@ const finalRefusals: ReadonlySet<RunRefusal> = new Set([
   "fenced",
   "run_over",
   "invalid",
+  "overloaded",
 ]);
 
 /**
@@ -37,11 +47,14 @@ const finalRefusals: ReadonlySet<RunRefusal> = new Set([
 export class RunnerSockets {
   readonly #parts: Parts;
   readonly #links: RunnerLinks;
+  readonly #gate: IngestGate;
   #received: Received[] = [];
+  #receivedChars = 0;
 
   constructor(parts: Parts, sockets: readonly WebSocket[]) {
     this.#parts = parts;
     this.#links = new RunnerLinks(sockets);
+    this.#gate = new IngestGate(quotaDefaults.pendingIngestChars, () => parts.store.synced());
   }
 
   accept(ctx: DurableObjectState, attempt: number, now: number): Response {
@@ -61,9 +74,14 @@ export class RunnerSockets {
       refuse(socket, { code: "invalid" });
       return;
     }
+    if (!this.#gate.take(text.length)) {
+      refuse(socket, { code: "overloaded" });
+      return;
+    }
     this.#received.push({ socket, message });
+    this.#receivedChars += text.length;
     // A claim comes alone, and a user waits for what follows it.
-    if (message.type === "claim") this.flush();
+    if (message.type === "claim" || this.#receivedChars > commitChars) this.flush();
     // The first message of a tick calls the commit for all that arrive before the timer runs. Not sooner: a
     // stream of frames that starts with a commit of one frame stays cut in small commits, and so do its readers.
     else if (this.#received.length === 1) setTimeout(() => this.flush(), 0);
@@ -74,6 +92,8 @@ export class RunnerSockets {
     const received = this.#received;
     if (received.length === 0) return;
     this.#received = [];
+    const chars = this.#receivedChars;
+    this.#receivedChars = 0;
     const replies = new Map<WebSocket, Reply>();
     try {
       const draft = this.#parts.record.draft(Date.now());
@@ -83,6 +103,8 @@ export class RunnerSockets {
       // Nothing is acked: the runners reconnect and send it again, and what was written is not written twice.
       for (const { socket } of received) socket.close(1011, "commit failed");
       return;
+    } finally {
+      this.#gate.written(chars);
     }
     for (const [socket, reply] of replies) this.#answer(socket, reply);
   }

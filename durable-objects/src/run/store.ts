@@ -33,6 +33,11 @@ export class RunStore extends LogRows {
     this.#storage.transactionSync(write);
   }
 
+  /** Resolves when what was written before is on disk. */
+  synced(): Promise<void> {
+    return this.#storage.sync();
+  }
+
   /** Whether this object has ever been given its tables. */
   exists(): boolean {
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'document'");

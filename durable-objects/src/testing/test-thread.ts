@@ -36,6 +36,7 @@ export function request(change: Partial<NewRun> = {}): NewRun {
     model: null,
     workspaceBackend: "host",
     pool: "nobody",
+    admitted: true,
     idempotencyKey: crypto.randomUUID(),
     fingerprint: "f",
     now: Date.now(),

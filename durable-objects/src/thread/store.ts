@@ -135,6 +135,15 @@ export class ThreadStore {
     return row ?? null;
   }
 
+  /** Whether this many runs are not over. */
+  hasOpen(count: number): boolean {
+    const rows = this.#all<Row<"found", number>>(
+      "SELECT 1 AS found FROM runs WHERE over = 0 ORDER BY run_index LIMIT 1 OFFSET ?",
+      count - 1,
+    );
+    return rows.length > 0;
+  }
+
   /** The first two runs that are not over, in order. */
   open(): readonly OpenRun[] {
     return this.#all<

@@ -4,8 +4,9 @@ import { threadMigrations } from "@millrace/migrations";
 import { z } from "zod";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
+import { readQuotas } from "../quotas.ts";
 import type { Refusal, RunReport } from "../run/run-rpc.ts";
-import { decideCreate } from "./decide-create.ts";
+import { decideCreate, type OpenRunsLimit } from "./decide-create.ts";
 import { decideNext } from "./decide-next.ts";
 import { decideReport } from "./decide-report.ts";
 import { DueList } from "./due-list.ts";
@@ -73,13 +74,13 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     run: NewRun,
   ): Promise<
     | { readonly ok: true; readonly run: ThreadRun; readonly created: boolean }
-    | Refusal<"not_found" | "idempotency_mismatch">
+    | Refusal<"not_found" | "idempotency_mismatch" | OpenRunsLimit>
   > {
     const thread = this.#thread();
     if (!thread) return { ok: false, code: "not_found" };
     const outcome = this.#store.transaction(() => this.#create(thread, run));
     this.#armAlarm();
-    if (!outcome) return { ok: false, code: "idempotency_mismatch" };
+    if (typeof outcome === "string") return { ok: false, code: outcome };
     if (outcome.created || this.#due.owesStart(outcome.run.runId))
       await this.#startNow(outcome.run);
     return { ok: true, run: toThreadRun(outcome.run), created: outcome.created };
@@ -133,18 +134,24 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
     return thread;
   }
 
-  /** In a transaction. Null: the key belongs to another request. */
+  /** In a transaction. A text: why not. */
   #create(
     thread: ThreadRow,
     request: NewRun,
-  ): { readonly run: StoredRun; readonly created: boolean } | null {
+  ):
+    | { readonly run: StoredRun; readonly created: boolean }
+    | "idempotency_mismatch"
+    | OpenRunsLimit {
     const sameKey = this.#store.runByKey(request.idempotencyKey);
-    const decision = decideCreate({ sameKey, latest: this.#store.latest() }, request.fingerprint);
+    const situation = { sameKey, latest: this.#store.latest(), full: this.#full(request) };
+    const decision = decideCreate(situation, request.fingerprint);
     switch (decision.kind) {
       case "mismatch":
-        return null;
+        return "idempotency_mismatch";
+      case "full":
+        return decision.limit;
       case "known":
-        return sameKey && { run: sameKey, created: false };
+        return sameKey ? { run: sameKey, created: false } : "idempotency_mismatch";
       case "create": {
         const { now, runId } = request;
         const run = makeRun(thread, request, decision, MaxAttempts.parse(this.env.MAX_ATTEMPTS));
@@ -157,6 +164,12 @@ export class ThreadObject extends DurableObject<PlatformEnv> implements ThreadRp
         return { run, created: true };
       }
     }
+  }
+
+  #full({ admitted }: NewRun): OpenRunsLimit | null {
+    if (!admitted) return "open_runs_per_org";
+    const max = readQuotas(this.env).LIMIT_OPEN_RUNS_PER_PROJECT;
+    return this.#store.hasOpen(max) ? "open_runs_per_project" : null;
   }
 
   /** In a transaction. `released`: the run whose turn has come. */

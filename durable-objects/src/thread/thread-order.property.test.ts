@@ -55,7 +55,7 @@ function play(thread: Thread, input: Input): Thread {
 function create(runs: readonly Run[], input: Input & { kind: "create" }, now: number) {
   const { key, fingerprint } = input;
   const sameKey = runs.find((run) => run.key === key) ?? null;
-  const decision = decideCreate({ sameKey, latest: runs.at(-1) ?? null }, fingerprint);
+  const decision = decideCreate({ sameKey, latest: runs.at(-1) ?? null, full: null }, fingerprint);
   if (decision.kind !== "create") {
     expect(decision.kind).toBe(sameKey?.fingerprint === fingerprint ? "known" : "mismatch");
     return runs;

@@ -1,5 +1,6 @@
 import type { RunView, WorkspaceBackend } from "@millrace/contracts";
 import type { Refusal, RunReport } from "../run/run-rpc.ts";
+import type { OpenRunsLimit } from "./decide-create.ts";
 
 /** A project as its thread knows it. Times are Unix ms. */
 export interface ThreadProject {
@@ -22,6 +23,8 @@ export interface NewRun {
   readonly idempotencyKey: string;
   /** SHA-256 over method, path and the canonical known fields. */
   readonly fingerprint: string;
+  /** Whether the org has room for it; a repeat of a known request needs none. */
+  readonly admitted: boolean;
   readonly now: number;
 }
 
@@ -65,7 +68,7 @@ export interface ThreadRpc {
     run: NewRun,
   ): Promise<
     | { readonly ok: true; readonly run: ThreadRun; readonly created: boolean }
-    | Refusal<"not_found" | "idempotency_mismatch">
+    | Refusal<"not_found" | "idempotency_mismatch" | OpenRunsLimit>
   >;
   /** Null: not a run of this thread. */
   run(runId: string): Promise<ThreadRun | null>;

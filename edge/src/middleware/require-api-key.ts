@@ -19,7 +19,7 @@ export const requireApiKey = (keys = new ApiKeys()): MiddlewareHandler<CallerEnv
     if (touched !== undefined) {
       c.executionCtx.waitUntil(touched.catch((error) => logError("key not touched", { error })));
     }
-    c.set("caller", { orgId: key.orgId, projectId: key.projectId });
+    c.set("caller", { orgId: key.orgId, keyId: key.id, projectId: key.projectId });
     return next();
   };
 

@@ -248,6 +248,7 @@ export class RunSocket {
     switch (refused.code) {
       case "out_of_order":
       case "not_claimed":
+      case "overloaded":
         // The claim's answer says what is durable; going on from there repairs both.
         this.#options.log.warn("run object wants another claim", { code: refused.code });
         return this.reclaim();

@@ -8,6 +8,7 @@ import { threadObject } from "../../objects.ts";
 import { problem, type ProblemResponse } from "../../problem.ts";
 import { createRunEndpoint, dropRunEndpoint } from "../../webhooks/endpoints.ts";
 import { refuseUrl } from "../../webhooks/refuse-url.ts";
+import { admitRun, tooManyOpenRuns } from "./admit-run.ts";
 
 /** A run or a message, as its body asked for it. */
 export interface RunRequest extends Omit<v1.RunCreate, "prompt"> {
@@ -41,8 +42,13 @@ export async function acceptRun(
   const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;
   if (refusedUrl !== null) return refuse(refusedUrl);
   const run = await newRun({ projectId, request, workspaceBackend, idempotencyKey: key.data });
-  const answer = await createRun(c, projectId, run, request.webhook ?? null);
-  return answer.ok ? answer : refuse(problem(c, answer.code));
+  const admitted = await admitRun(c, run.runId);
+  const webhook = request.webhook ?? null;
+  const answer = await createRun(c, projectId, { ...run, admitted }, webhook);
+  if (answer.ok) return answer;
+  const { code } = answer;
+  if (code === "not_found" || code === "idempotency_mismatch") return refuse(problem(c, code));
+  return refuse(tooManyOpenRuns(c, code));
 }
 
 /** A run's own webhook is written first: no run is accepted without the one that it names. */
@@ -69,7 +75,7 @@ interface NewRunFacts {
   readonly idempotencyKey: string;
 }
 
-async function newRun(facts: NewRunFacts): Promise<NewRun> {
+async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
   const { request, projectId } = facts;
   const input: JsonValue = request.input ?? null;
   const provider = request.provider ?? null;

@@ -1,9 +1,11 @@
-import { runSocketPaths } from "@millrace/durable-objects";
+import { readQuotas, runSocketPaths } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import type { CallerEnv } from "../../edge-env.ts";
+import { limited } from "../../limited.ts";
 import { runObject, threadObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
 import { projectRows } from "../../projectors/v1/frames.ts";
+import { takeReaderPlace } from "../../reader-place.ts";
 import { sseStream } from "../../sse-bridge.ts";
 
 export interface RunPath {
@@ -27,22 +29,58 @@ export async function answerWithEvents(
 ): Promise<Response> {
   const after = resume["last-event-id"] ?? resume.after ?? 0;
   // What a HEAD asks for has no body: a reader that nobody reads would never end.
-  const isHead = c.req.method === "HEAD";
-  const opened = isHead ? await isKnown(c, path) : await openKnown(c, path, after);
-  if (opened === "not_found") return problem(c, "not_found");
-  if (opened === "unavailable") return problem(c, "unavailable", { retryAfterSeconds: 1 });
+  if (c.req.method === "HEAD") return answerHead(c, path);
+  const [place, opened] = await Promise.all([takeReaderPlace(c), openKnown(c, path, after)]);
+  if (typeof opened === "string" || place === null) {
+    place?.leave();
+    if (typeof opened !== "string") letGo(opened);
+    return refuse(c, typeof opened === "string" ? opened : "readers_per_org");
+  }
   const source = {
-    open: (cursor: number) => openReader(c, path, cursor),
+    open: async (cursor: number) => socketOf(await openReader(c, path, cursor)),
     project: (rows: string, cursor: number) => projectRows(rows, cursor, path),
+    left: place.leave,
   };
-  const body = opened === "known" ? null : sseStream(source, opened, after);
-  return c.newResponse(body, 200, {
-    "content-type": "text/event-stream",
-    "cache-control": "no-store",
-    // Proxies that collect a response before passing it on would hold back every event.
-    "x-accel-buffering": "no",
-    "x-run-id": path.runId,
-  });
+  return c.newResponse(sseStream(source, opened, after), 200, headersOf(path));
+}
+
+async function answerHead(c: Context<CallerEnv>, path: RunPath): Promise<Response> {
+  const known = await isKnown(c, path);
+  return known === "known" ? c.newResponse(null, 200, headersOf(path)) : problem(c, known);
+}
+
+const headersOf = ({ runId }: RunPath) => ({
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  // Proxies that collect a response before passing it on would hold back every event.
+  "x-accel-buffering": "no",
+  "x-run-id": runId,
+});
+
+type NotOpened = "not_found" | "unavailable" | "readers_per_run";
+
+/** A place is free when some client leaves: nobody knows when that is. */
+const placeRetrySeconds = 5;
+
+function refuse(c: Context<CallerEnv>, reason: NotOpened | "readers_per_org"): Response {
+  const quotas = readQuotas(c.env);
+  const retryAfterSeconds = placeRetrySeconds;
+  switch (reason) {
+    case "not_found":
+      return problem(c, "not_found");
+    case "unavailable":
+      return problem(c, "unavailable", { retryAfterSeconds: 1 });
+    case "readers_per_run":
+      return limited(c, { limit: reason, max: quotas.LIMIT_READERS_PER_RUN, retryAfterSeconds });
+    case "readers_per_org":
+      return limited(c, { limit: reason, max: quotas.LIMIT_READERS_PER_ORG, retryAfterSeconds });
+  }
+}
+
+/** A socket that was not accepted cannot be closed. */
+function letGo(socket: WebSocket): void {
+  socket.accept();
+  socket.close(1000);
 }
 
 async function isKnown(c: Context<CallerEnv>, path: RunPath): Promise<"known" | "not_found"> {
@@ -54,9 +92,9 @@ async function openKnown(
   c: Context<CallerEnv>,
   path: RunPath,
   after: number,
-): Promise<WebSocket | "not_found" | "unavailable"> {
-  const socket = await openReader(c, path, after);
-  if (socket !== null) return socket;
+): Promise<WebSocket | NotOpened> {
+  const first = await openReader(c, path, after);
+  if (first !== null) return first;
   if ((await isKnown(c, path)) === "not_found") return "not_found";
   for (const delayMs of initDelaysMs) {
     await scheduler.wait(delayMs);
@@ -66,12 +104,15 @@ async function openKnown(
   return "unavailable";
 }
 
+const socketOf = (reader: WebSocket | "readers_per_run" | null): WebSocket | null =>
+  reader === "readers_per_run" ? null : reader;
+
 /** A reader's socket at the run object, not accepted yet; null when the object has no such run. */
 async function openReader(
   c: Context<CallerEnv>,
   { projectId, runId }: RunPath,
   after: number,
-): Promise<WebSocket | null> {
+): Promise<WebSocket | "readers_per_run" | null> {
   const url = new URL(runSocketPaths.read, "https://run");
   url.searchParams.set("projectId", projectId);
   url.searchParams.set("after", String(after));
@@ -79,5 +120,5 @@ async function openReader(
   const response = await run.fetch(url.href, { headers: { upgrade: "websocket" } });
   if (response.webSocket !== null) return response.webSocket;
   await response.body?.cancel();
-  return null;
+  return response.status === 429 ? "readers_per_run" : null;
 }

@@ -1,0 +1,32 @@
+import { readQuotas } from "@millrace/durable-objects";
+import type { Context } from "hono";
+import type { CallerEnv } from "../../edge-env.ts";
+import { limited } from "../../limited.ts";
+import { logError } from "../../log.ts";
+import { orgObject } from "../../objects.ts";
+import type { ProblemResponse } from "../../problem.ts";
+
+/** The next try of a client whose runs are many: some may be over by then. */
+const retryAfterSeconds = 5;
+
+/** Whether the org has room for one more run. An org that cannot be asked stops nobody. */
+export async function admitRun(c: Context<CallerEnv>, runId: string): Promise<boolean> {
+  try {
+    return await orgObject(c.env, c.var.caller.orgId).admitRun(runId);
+  } catch (error) {
+    logError("open runs not counted", { error });
+    return true;
+  }
+}
+
+export function tooManyOpenRuns(
+  c: Context<CallerEnv>,
+  limit: "open_runs_per_project" | "open_runs_per_org",
+): ProblemResponse {
+  const quotas = readQuotas(c.env);
+  const max =
+    limit === "open_runs_per_org"
+      ? quotas.LIMIT_OPEN_RUNS_PER_ORG
+      : quotas.LIMIT_OPEN_RUNS_PER_PROJECT;
+  return limited(c, { limit, max, retryAfterSeconds });
+}

@@ -53,7 +53,7 @@ const slowly = { timeout: 20_000, interval: 200 } as const;
 
 it("refuses readers over what a run or an org may have, and takes them when others leave", async () => {
   const platform = await startPlatform({
-    vars: { LIMIT_READERS_PER_RUN: "2", LIMIT_READERS_PER_ORG: "3" },
+    vars: { LIMIT_READERS_PER_LOG: "2", LIMIT_READERS_PER_ORG: "3" },
   });
   const project = await platform.api.createProject();
   const a = await idOf(await create(platform, project, "a"));
@@ -61,10 +61,13 @@ it("refuses readers over what a run or an org may have, and takes them when othe
   const open = (run: string) => ask(platform, `/v1/projects/${project}/runs/${run}/stream`);
   const readers = [await open(a), await open(a)];
   for (const reader of readers) expect(reader.status).toBe(200);
-  await expectLimit(await open(a), "readers_per_run", 2);
+  await expectLimit(await open(a), "readers_per_log", 2);
   const third = await open(b);
   expect(third.status).toBe(200);
   await expectLimit(await open(b), "readers_per_org", 3);
+  const live = (mode: string) => ask(platform, `/v1/streams/runs/${a}?offset=now&live=${mode}`);
+  await expectLimit(await live("sse"), "readers_per_org", 3);
+  await expectLimit(await live("long-poll"), "readers_per_org", 3);
   // A client that leaves is noticed at the next write to it.
   await readers[0]?.body?.cancel();
   await platform.api.cancel(project, a);

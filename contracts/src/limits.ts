@@ -46,7 +46,7 @@ export const limits = {
 /** What one tenant may use at a time. A 429 names the one that it met. */
 export const LimitName = z.enum([
   "requests_per_key",
-  "readers_per_run",
+  "readers_per_log",
   "readers_per_org",
   "open_runs_per_project",
   "open_runs_per_org",
@@ -57,8 +57,8 @@ export type LimitName = z.infer<typeof LimitName>;
 export const quotaDefaults = {
   /** Of one API key, on average; twice as many may come at once. */
   requestsPerSecond: 1_000,
-  /** Event streams of one run that are open at a time. */
-  readersPerRun: 1_000,
+  /** Readers that follow one run, or one stream, at a time. */
+  readersPerLog: 1_000,
   readersPerOrg: 10_000,
   /** Runs that were accepted and are not over. */
   openRunsPerProject: 1_000,

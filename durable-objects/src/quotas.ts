@@ -6,7 +6,7 @@ const Quota = (fallback: number) => z.coerce.number().int().positive().default(f
 
 const Quotas = z.object({
   LIMIT_REQUESTS_PER_SECOND: Quota(quotaDefaults.requestsPerSecond),
-  LIMIT_READERS_PER_RUN: Quota(quotaDefaults.readersPerRun),
+  LIMIT_READERS_PER_LOG: Quota(quotaDefaults.readersPerLog),
   LIMIT_READERS_PER_ORG: Quota(quotaDefaults.readersPerOrg),
   LIMIT_OPEN_RUNS_PER_PROJECT: Quota(quotaDefaults.openRunsPerProject),
   LIMIT_OPEN_RUNS_PER_ORG: Quota(quotaDefaults.openRunsPerOrg),

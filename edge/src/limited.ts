@@ -10,8 +10,8 @@ export interface MetLimit {
 
 const whatIsLimited = {
   requests_per_key: (max) => `this API key may make ${max} requests per second`,
-  readers_per_run: (max) => `a run may have ${max} open event streams`,
-  readers_per_org: (max) => `an organisation may have ${max} open event streams`,
+  readers_per_log: (max) => `a run or stream may have ${max} open readers`,
+  readers_per_org: (max) => `an organisation may have ${max} open readers`,
   open_runs_per_project: (max) => `a project may have ${max} runs that are not over`,
   open_runs_per_org: (max) => `an organisation may have ${max} runs that are not over`,
 } as const satisfies Record<LimitName, (max: number) => string>;

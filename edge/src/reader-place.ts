@@ -1,8 +1,10 @@
-import { orgSocketPaths } from "@millrace/durable-objects";
+import { orgSocketPaths, readQuotas } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import type { CallerEnv } from "./edge-env.ts";
+import { limited } from "./limited.ts";
 import { logError } from "./log.ts";
 import { orgObject } from "./objects.ts";
+import type { ProblemResponse } from "./problem.ts";
 
 export interface ReaderPlace {
   /** Again, it changes nothing. */
@@ -22,4 +24,37 @@ export async function takeReaderPlace(c: Context<CallerEnv>): Promise<ReaderPlac
     logError("reader not counted", { error });
     return { leave: () => undefined };
   }
+}
+
+/** A reader's socket at a log's object, not accepted yet; null when there is no such log. */
+export type OpenedReader = WebSocket | "readers_per_log" | null;
+
+/** What the log's object answered to who wants to read it. */
+export async function openedReader(response: Response): Promise<OpenedReader> {
+  if (response.webSocket !== null) return response.webSocket;
+  await response.body?.cancel();
+  return response.status === 429 ? "readers_per_log" : null;
+}
+
+/** For who tries again by itself: there is a socket, or there is none now. */
+export const socketOf = (reader: OpenedReader): WebSocket | null =>
+  reader === "readers_per_log" ? null : reader;
+
+/** A socket that was not accepted cannot be closed. */
+export function letGo(socket: WebSocket): void {
+  socket.accept();
+  socket.close(1000);
+}
+
+/** A place is free when some client leaves: nobody knows when that is. */
+const retryAfterSeconds = 5;
+
+export function tooManyReaders(
+  c: Context<CallerEnv>,
+  limit: "readers_per_log" | "readers_per_org",
+): ProblemResponse {
+  const quotas = readQuotas(c.env);
+  const max =
+    limit === "readers_per_log" ? quotas.LIMIT_READERS_PER_LOG : quotas.LIMIT_READERS_PER_ORG;
+  return limited(c, { limit, max, retryAfterSeconds });
 }

@@ -166,8 +166,8 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     if (query.get("projectId") !== run.record.spec.projectId) return refuseSocket();
     const after = Number(query.get("after") ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) return refuseSocket(400);
-    if (run.readers.count >= readQuotas(this.env).LIMIT_READERS_PER_RUN) {
-      return Response.json({ code: "rate_limited" }, { status: 429 });
+    if (run.readers.count >= readQuotas(this.env).LIMIT_READERS_PER_LOG) {
+      return refuseSocket(429);
     }
     return run.readers.accept(this.ctx, after, query.get("marks") === "1");
   }

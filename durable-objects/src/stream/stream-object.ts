@@ -6,6 +6,7 @@ import { packRows, pageOf } from "../log/log-rows.ts";
 import { readerTag, Readers } from "../log/readers.ts";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
+import { readQuotas } from "../quotas.ts";
 import { streamStub } from "../stubs.ts";
 import { copyFork } from "./copy-fork.ts";
 import { isSameStream, makeStream } from "./decide-create.ts";
@@ -125,6 +126,9 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     const after = Number(searchParams.get("after"));
     if (pathname !== streamSocketPath || !found.ok || !Number.isSafeInteger(after)) {
       return new Response(null, { status: 404 });
+    }
+    if (this.#readers.count >= readQuotas(this.env).LIMIT_READERS_PER_LOG) {
+      return new Response(null, { status: 429 });
     }
     found.stream.touch(Date.now());
     return this.#readers.accept(this.ctx, after, true);

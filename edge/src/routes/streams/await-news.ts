@@ -1,14 +1,15 @@
 import type { LogSource } from "./log-source.ts";
+import type { OpenedReader } from "../../reader-place.ts";
 import { toBatch, type Batch } from "./render.ts";
 
-/** The first messages after `after`, or an empty batch when none come in time or the log is closed; null when it is gone. */
+/** The first messages after `after`, or an empty batch when none come in time or the log is closed; null when it is gone; or that it has too many readers. */
 export async function awaitNews(
   source: LogSource,
   after: number,
   patienceMs: number,
-): Promise<Batch | null> {
+): Promise<Batch | Exclude<OpenedReader, WebSocket>> {
   const socket = await source.open(after);
-  if (socket === null) return null;
+  if (socket === null || socket === "readers_per_log") return socket;
   const { promise, resolve } = Promise.withResolvers<Batch>();
   const nothing = toBatch("", after, source);
   const timer = setTimeout(() => resolve(nothing), patienceMs);

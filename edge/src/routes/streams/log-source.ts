@@ -1,4 +1,5 @@
 import type { EncodedLine } from "@millrace/contracts";
+import type { OpenedReader } from "../../reader-place.ts";
 
 /** What a read finds. */
 export interface LogPage {
@@ -20,7 +21,7 @@ export interface LogSource {
   /** What follows a message, up to about `chars`. */
   readonly page: (after: number, chars: number) => Promise<LogPage | Missing>;
   /** A reader's socket with marks, not accepted yet; null when the log has gone. */
-  readonly open: (after: number) => Promise<WebSocket | null>;
+  readonly open: (after: number) => Promise<OpenedReader>;
   /** A line of a JSON log as the client gets it. */
   readonly jsonOfLine: (line: EncodedLine) => string;
 }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { CallerEnv } from "../../edge-env.ts";
 import { problem } from "../../problem.ts";
 import { sseStream } from "../../sse-bridge.ts";
+import { letGo, socketOf, takeReaderPlace, tooManyReaders } from "../../reader-place.ts";
 import { awaitNews } from "./await-news.ts";
 import type { LogPage, LogSource } from "./log-source.ts";
 import { cursorAfter, offsetAfter, parseOffset, streamHeaders as headers } from "./protocol.ts";
@@ -94,8 +95,9 @@ async function followByPoll(
 ): Promise<Response> {
   const atHand = toBatch(page.rows, after, source);
   const isOver = page.closed && after >= page.tail;
-  const batch = atHand.isEmpty && !isOver ? await awaitNews(source, after, longPollMs(c)) : atHand;
+  const batch = atHand.isEmpty && !isOver ? await pollFor(c, source, after) : atHand;
   if (batch === null) return problem(c, "not_found");
+  if (typeof batch === "string") return tooManyReaders(c, batch);
   const reached = { ...page, closed: page.closed || batch.isClosed };
   const tail = Math.max(page.tail, batch.last);
   const answer = new Headers(positionOf({ ...reached, tail }, batch));
@@ -109,15 +111,31 @@ async function followByPoll(
   return c.newResponse(bodyOf(batch, page.contentType) as string, { status: 200, headers: answer });
 }
 
+async function pollFor(c: Context<CallerEnv>, source: LogSource, after: number) {
+  const place = await takeReaderPlace(c);
+  if (place === null) return "readers_per_org";
+  try {
+    return await awaitNews(source, after, longPollMs(c));
+  } finally {
+    place.leave();
+  }
+}
+
 async function followBySse(
   c: Context<CallerEnv>,
   source: LogSource,
   { page, after, cursor }: Read,
 ): Promise<Response> {
-  const socket = await source.open(after);
-  if (socket === null) return problem(c, "not_found");
+  const [place, socket] = await Promise.all([takeReaderPlace(c), source.open(after)]);
+  if (place === null || socket === null || socket === "readers_per_log") {
+    place?.leave();
+    if (socket instanceof WebSocket) letGo(socket);
+    if (socket === null) return problem(c, "not_found");
+    return tooManyReaders(c, place === null ? "readers_per_org" : "readers_per_log");
+  }
+  const open = async (from: number) => socketOf(await source.open(from));
   const project = framesOf(source, page.contentType, cursor);
-  const body = sseStream({ open: source.open, project }, socket, after);
+  const body = sseStream({ open, project, left: place.leave }, socket, after);
   return c.newResponse(body, 200, {
     "content-type": "text/event-stream",
     "cache-control": "no-cache, no-store",

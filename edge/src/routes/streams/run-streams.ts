@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { CallerEnv } from "../../edge-env.ts";
 import { runObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
+import { openedReader, type OpenedReader } from "../../reader-place.ts";
 import type { LogPage, LogSource, Missing } from "./log-source.ts";
 import { offsetAfter, streamHeaders as headers } from "./protocol.ts";
 import { answerRead } from "./read-log.ts";
@@ -71,7 +72,7 @@ async function openReader(
   c: Context<CallerEnv>,
   runId: string,
   after: number,
-): Promise<WebSocket | null> {
+): Promise<OpenedReader> {
   const run = runObject(c.env, c.var.caller.orgId, runId);
   const known = await run.view();
   if (!known.ok || !isVisible(c, known.view.spec.projectId)) return null;
@@ -79,6 +80,5 @@ async function openReader(
   url.searchParams.set("projectId", known.view.spec.projectId);
   url.searchParams.set("after", String(after));
   url.searchParams.set("marks", "1");
-  const response = await run.fetch(url.href, { headers: { upgrade: "websocket" } });
-  return response.webSocket;
+  return openedReader(await run.fetch(url.href, { headers: { upgrade: "websocket" } }));
 }

@@ -11,6 +11,7 @@ import type { ZodType } from "zod";
 import type { CallerEnv } from "../../edge-env.ts";
 import { streamObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
+import { openedReader } from "../../reader-place.ts";
 import type { LogSource } from "./log-source.ts";
 import { parseMessages, type ParsedMessages } from "./parse-messages.ts";
 import { PostHeaders } from "./parse-post.ts";
@@ -115,8 +116,7 @@ function sourceOf(c: Caller): LogSource {
     },
     open: async (after) => {
       const url = `https://stream${streamSocketPath}?after=${after}`;
-      const response = await stream.fetch(url, { headers: { upgrade: "websocket" } });
-      return response.webSocket;
+      return openedReader(await stream.fetch(url, { headers: { upgrade: "websocket" } }));
     },
     jsonOfLine: jsonOf,
   };

@@ -1,11 +1,17 @@
-import { readQuotas, runSocketPaths } from "@millrace/durable-objects";
+import { runSocketPaths } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import type { CallerEnv } from "../../edge-env.ts";
-import { limited } from "../../limited.ts";
 import { runObject, threadObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
 import { projectRows } from "../../projectors/v1/frames.ts";
-import { takeReaderPlace } from "../../reader-place.ts";
+import {
+  letGo,
+  openedReader,
+  socketOf,
+  takeReaderPlace,
+  tooManyReaders,
+  type OpenedReader,
+} from "../../reader-place.ts";
 import { sseStream } from "../../sse-bridge.ts";
 
 export interface RunPath {
@@ -57,30 +63,18 @@ const headersOf = ({ runId }: RunPath) => ({
   "x-run-id": runId,
 });
 
-type NotOpened = "not_found" | "unavailable" | "readers_per_run";
-
-/** A place is free when some client leaves: nobody knows when that is. */
-const placeRetrySeconds = 5;
+type NotOpened = "not_found" | "unavailable" | "readers_per_log";
 
 function refuse(c: Context<CallerEnv>, reason: NotOpened | "readers_per_org"): Response {
-  const quotas = readQuotas(c.env);
-  const retryAfterSeconds = placeRetrySeconds;
   switch (reason) {
     case "not_found":
       return problem(c, "not_found");
     case "unavailable":
       return problem(c, "unavailable", { retryAfterSeconds: 1 });
-    case "readers_per_run":
-      return limited(c, { limit: reason, max: quotas.LIMIT_READERS_PER_RUN, retryAfterSeconds });
+    case "readers_per_log":
     case "readers_per_org":
-      return limited(c, { limit: reason, max: quotas.LIMIT_READERS_PER_ORG, retryAfterSeconds });
+      return tooManyReaders(c, reason);
   }
-}
-
-/** A socket that was not accepted cannot be closed. */
-function letGo(socket: WebSocket): void {
-  socket.accept();
-  socket.close(1000);
 }
 
 async function isKnown(c: Context<CallerEnv>, path: RunPath): Promise<"known" | "not_found"> {
@@ -104,21 +98,15 @@ async function openKnown(
   return "unavailable";
 }
 
-const socketOf = (reader: WebSocket | "readers_per_run" | null): WebSocket | null =>
-  reader === "readers_per_run" ? null : reader;
-
 /** A reader's socket at the run object, not accepted yet; null when the object has no such run. */
 async function openReader(
   c: Context<CallerEnv>,
   { projectId, runId }: RunPath,
   after: number,
-): Promise<WebSocket | "readers_per_run" | null> {
+): Promise<OpenedReader> {
   const url = new URL(runSocketPaths.read, "https://run");
   url.searchParams.set("projectId", projectId);
   url.searchParams.set("after", String(after));
   const run = runObject(c.env, c.var.caller.orgId, runId);
-  const response = await run.fetch(url.href, { headers: { upgrade: "websocket" } });
-  if (response.webSocket !== null) return response.webSocket;
-  await response.body?.cancel();
-  return response.status === 429 ? "readers_per_run" : null;
+  return openedReader(await run.fetch(url.href, { headers: { upgrade: "websocket" } }));
 }

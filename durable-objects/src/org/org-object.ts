@@ -10,8 +10,8 @@ const maxBuckets = 10_000;
 const shareOfBurst = 40;
 
 const openRunsOf =
-  "SELECT run_id FROM run_index WHERE org_id = ?" +
-  " AND status IN ('queued', 'dispatched', 'running', 'waiting', 'cancelling') LIMIT ?";
+  "SELECT COUNT(*) AS n FROM (SELECT 1 FROM run_index WHERE org_id = ?" +
+  " AND status IN ('queued', 'dispatched', 'running', 'waiting', 'cancelling') LIMIT ?)";
 
 /**
  * What an org uses right now. It stores nothing: readers are sockets, open runs are in the registry, and a bucket that
@@ -33,8 +33,9 @@ export class OrgObject extends DurableObject<PlatformEnv> implements OrgRpc {
     return draw;
   }
 
-  admitRun(runId: string): Promise<boolean> {
-    return this.#openRuns.admit(runId, readQuotas(this.env).LIMIT_OPEN_RUNS_PER_ORG, Date.now());
+  drawRuns(handful: boolean): Promise<Draw> {
+    const max = readQuotas(this.env).LIMIT_OPEN_RUNS_PER_ORG;
+    return this.#openRuns.draw({ max, handful, now: Date.now() });
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -56,12 +57,10 @@ export class OrgObject extends DurableObject<PlatformEnv> implements OrgRpc {
     socket.close();
   }
 
-  async #askRegistry(most: number): Promise<readonly string[]> {
+  async #askRegistry(most: number): Promise<number> {
     // The object's name is the org.
     const orgId = this.ctx.id.name ?? "";
-    const { results } = await this.env.DB.prepare(openRunsOf)
-      .bind(orgId, most)
-      .all<{ run_id: string }>();
-    return results.map((row) => row.run_id);
+    const row = await this.env.DB.prepare(openRunsOf).bind(orgId, most).first<{ n: number }>();
+    return row?.n ?? 0;
   }
 }

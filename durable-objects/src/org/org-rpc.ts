@@ -1,11 +1,14 @@
 import type { Draw } from "./decide-draw.ts";
 
+/** How long an isolate may spend from a handful. */
+export const handfulMs = 10_000;
+
 /** What the edge may ask of an org: whether there is room for more. */
 export interface OrgRpc {
   /** Requests for an isolate that serves this key: a handful, or just one. */
   draw(keyId: string, handful: boolean): Promise<Draw>;
-  /** Counts a run that is about to be created; false: too many are open. */
-  admitRun(runId: string): Promise<boolean>;
+  /** Places for runs that are about to be created: a handful, or just one. Each place that is given counts as a run. */
+  drawRuns(handful: boolean): Promise<Draw>;
 }
 
 /**

@@ -1,13 +1,13 @@
-import { readQuotas } from "@millrace/durable-objects";
+import { handfulMs, readQuotas } from "@millrace/durable-objects";
 import type { MiddlewareHandler } from "hono";
 import type { CallerEnv } from "../edge-env.ts";
 import { limited } from "../limited.ts";
 import { logError } from "../log.ts";
 import { orgObject } from "../objects.ts";
-import { RequestTokens } from "../request-tokens.ts";
+import { DrawnTokens } from "../drawn-tokens.ts";
 
 /** Refuses an API key that asks too often. Comes after `requireApiKey`. */
-export const limitRequests = (tokens = new RequestTokens()): MiddlewareHandler<CallerEnv> =>
+export const limitRequests = (tokens = new DrawnTokens(handfulMs)): MiddlewareHandler<CallerEnv> =>
   async function checkRequests(c, next) {
     const { orgId, keyId } = c.var.caller;
     const draw = (handful: boolean) => orgObject(c.env, orgId).draw(keyId, handful);

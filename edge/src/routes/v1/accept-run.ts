@@ -42,7 +42,7 @@ export async function acceptRun(
   const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;
   if (refusedUrl !== null) return refuse(refusedUrl);
   const run = await newRun({ projectId, request, workspaceBackend, idempotencyKey: key.data });
-  const admitted = await admitRun(c, run.runId);
+  const admitted = await admitRun(c);
   const webhook = request.webhook ?? null;
   const answer = await createRun(c, projectId, { ...run, admitted }, webhook);
   if (answer.ok) return answer;

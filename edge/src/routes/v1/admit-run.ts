@@ -1,18 +1,24 @@
-import { readQuotas } from "@millrace/durable-objects";
+import { handfulMs, readQuotas } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import type { CallerEnv } from "../../edge-env.ts";
 import { limited } from "../../limited.ts";
 import { logError } from "../../log.ts";
+import { DrawnTokens } from "../../drawn-tokens.ts";
 import { orgObject } from "../../objects.ts";
 import type { ProblemResponse } from "../../problem.ts";
+
+/** Places for runs, by org. */
+const places = new DrawnTokens(handfulMs);
 
 /** The next try of a client whose runs are many: some may be over by then. */
 const retryAfterSeconds = 5;
 
 /** Whether the org has room for one more run. An org that cannot be asked stops nobody. */
-export async function admitRun(c: Context<CallerEnv>, runId: string): Promise<boolean> {
+export async function admitRun(c: Context<CallerEnv>): Promise<boolean> {
+  const { orgId } = c.var.caller;
   try {
-    return await orgObject(c.env, c.var.caller.orgId).admitRun(runId);
+    const ask = (handful: boolean) => orgObject(c.env, orgId).drawRuns(handful);
+    return (await places.take(orgId, Date.now(), ask)).ok;
   } catch (error) {
     logError("open runs not counted", { error });
     return true;

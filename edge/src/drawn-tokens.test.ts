@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RequestTokens } from "./request-tokens.ts";
+import { DrawnTokens } from "./drawn-tokens.ts";
 
 /** An org's object that gives these handfuls, one per draw. */
 function handfuls(...granted: number[]) {
@@ -13,9 +13,9 @@ function handfuls(...granted: number[]) {
   return { draw, count: () => draws, singles: () => singles };
 }
 
-describe("RequestTokens", () => {
+describe("DrawnTokens", () => {
   it("asks once per handful, and refuses when there is none", async () => {
-    const tokens = new RequestTokens();
+    const tokens = new DrawnTokens(10_000);
     const org = handfuls(3, 1);
     for (let n = 0; n < 4; n += 1)
       expect(await tokens.take("k", n, org.draw)).toEqual({ ok: true });
@@ -29,7 +29,7 @@ describe("RequestTokens", () => {
   });
 
   it("asks for one handful however many come at once, and gives none of it twice", async () => {
-    const tokens = new RequestTokens();
+    const tokens = new DrawnTokens(10_000);
     const org = handfuls(2);
     const taken = await Promise.all([1, 2, 3].map(() => tokens.take("k", 0, org.draw)));
     expect(taken.filter(({ ok }) => ok)).toHaveLength(2);
@@ -37,7 +37,7 @@ describe("RequestTokens", () => {
   });
 
   it("asks for another handful when the one who asked was cancelled", async () => {
-    const tokens = new RequestTokens();
+    const tokens = new DrawnTokens(10_000);
     void tokens.take("k", 0, () => new Promise(() => {}));
     const org = handfuls(2);
     expect(await tokens.take("k", 500, org.draw)).toMatchObject({ ok: false });
@@ -45,7 +45,7 @@ describe("RequestTokens", () => {
   });
 
   it("keeps keys apart, and nothing for long", async () => {
-    const tokens = new RequestTokens();
+    const tokens = new DrawnTokens(10_000);
     const org = handfuls(5, 5, 5);
     await tokens.take("a", 0, org.draw);
     await tokens.take("b", 0, org.draw);

@@ -8,7 +8,9 @@ const d1Migrations = "migrations/d1";
 const unit = {
   test: {
     name: "unit",
-    include: ["{contracts,migrations,durable-objects,edge,runner-cluster,operator}/src/**/*.test.ts"],
+    include: [
+      "{contracts,migrations,durable-objects,edge,runner-cluster,operator}/src/**/*.test.ts",
+    ],
     exclude: ["**/*.workers.test.ts"],
     testTimeout: 30_000,
   },

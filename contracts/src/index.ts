@@ -1,11 +1,14 @@
+export * from "./add-usage.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
+export * from "./hex.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./limits.ts";
 export * from "./log-frame.ts";
 export * from "./providers.ts";
 export * from "./run.ts";
+export * from "./run-snapshot.ts";
 export * from "./runner-protocol.ts";
 export * as v1 from "./dialects/v1.ts";
 export { PageQuery } from "./routes/query.ts";

@@ -1,9 +1,12 @@
+export * from "./archive/archived-log.ts";
+export * from "./archive/log-manifest.ts";
 export * from "./org/org-object.ts";
 export * from "./org/org-rpc.ts";
 export * from "./platform-env.ts";
 export * from "./pool/pool-object.ts";
 export * from "./pool/pool-rpc.ts";
 export * from "./quotas.ts";
+export { readArchiveAfterMs } from "./run/timings.ts";
 export * from "./run/run-object.ts";
 export * from "./run/run-rpc.ts";
 export * from "./run-token.ts";

@@ -1,3 +1,5 @@
+import { hexOf } from "@millrace/contracts";
+
 const encoder = new TextEncoder();
 
 async function sha256(text: string): Promise<Uint8Array> {
@@ -5,8 +7,7 @@ async function sha256(text: string): Promise<Uint8Array> {
 }
 
 export async function sha256Hex(text: string): Promise<string> {
-  const bytes = await sha256(text);
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(await sha256(text));
 }
 
 /** Compares two secrets in a time that tells nothing about either: their digests have one length. */

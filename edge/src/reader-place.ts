@@ -37,8 +37,8 @@ export async function openedReader(response: Response): Promise<OpenedReader> {
 }
 
 /** For who tries again by itself: there is a socket, or there is none now. */
-export const socketOf = (reader: OpenedReader): WebSocket | null =>
-  reader === "readers_per_log" ? null : reader;
+export const socketOf = (reader: OpenedReader | object): WebSocket | null =>
+  reader instanceof WebSocket ? reader : null;
 
 /** A socket that was not accepted cannot be closed. */
 export function letGo(socket: WebSocket): void {

@@ -5,12 +5,18 @@ export function blobKey({ orgId, runId }: Attempt, sha256: string): string {
   return `${orgId}/runs/${runId}/blobs/${sha256}`;
 }
 
+interface Run {
+  readonly orgId: string;
+  readonly runId: string;
+}
+
 /** Where the whole data of its large events lies. Apart from the blobs, which hold what no client may read. */
-export function eventBlobKey(
-  { orgId, runId }: { readonly orgId: string; readonly runId: string },
-  sha256: string,
-): string {
-  return `${orgId}/runs/${runId}/events/${sha256}`;
+export function eventBlobKey(run: Run, sha256: string): string {
+  return eventBlobPrefix(run) + sha256;
+}
+
+export function eventBlobPrefix({ orgId, runId }: Run): string {
+  return `${orgId}/runs/${runId}/events/`;
 }
 
 /** May this attempt upload to this key? It may write its own archives, nobody else's. */

@@ -1,5 +1,6 @@
 import type { PlatformEnv } from "@millrace/durable-objects";
 import { app } from "./app.ts";
+import { pruneLogs } from "./prune-logs.ts";
 import { consumeQueue } from "./queue.ts";
 
 export {
@@ -13,4 +14,5 @@ export {
 export default {
   fetch: app.fetch,
   queue: consumeQueue,
+  scheduled: (_event, env) => pruneLogs(env),
 } satisfies ExportedHandler<PlatformEnv>;

@@ -19,6 +19,8 @@ export const orgs = sqliteTable("orgs", {
   slug: text("slug").notNull().unique(),
   name: text("name").notNull(),
   createdAt: integer("created_at").notNull(),
+  /** How long archived logs are kept; null: as the deployment says. */
+  logRetentionDays: integer("log_retention_days"),
 });
 
 export const apiKeys = sqliteTable(
@@ -133,6 +135,22 @@ export const artifacts = sqliteTable(
     createdAt: integer("created_at").notNull(),
   },
   (table) => [index("artifacts_by_run").on(table.orgId, table.runId)],
+);
+
+/** Logs that lie in R2, so that they are read without waking their runs. */
+export const runLogs = sqliteTable(
+  "run_logs",
+  {
+    runId: text("run_id").primaryKey(),
+    orgId: text("org_id").notNull(),
+    projectId: text("project_id").notNull(),
+    /** When the log's last event was committed. */
+    endedAt: integer("ended_at").notNull(),
+    /** `LogManifest` of durable-objects as JSON. Retention takes parts away. */
+    manifest: text("manifest").notNull(),
+    prunedAt: integer("pruned_at"),
+  },
+  (table) => [index("run_logs_to_prune").on(table.prunedAt, table.orgId, table.endedAt)],
 );
 
 /** Who is told of runs: a project's webhooks, and those that single runs name. */

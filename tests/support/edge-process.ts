@@ -39,6 +39,8 @@ async function main(settingsFile: string): Promise<void> {
       cf: false,
       log: new Log(LogLevel.WARN),
       telemetry: { enabled: false },
+      // Nobody's clock starts the hourly work here: a test asks for it.
+      unsafeTriggerHandlers: true,
       resourcePersistencePath: settings.persistTo,
       workers: [
         {

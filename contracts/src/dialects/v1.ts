@@ -6,6 +6,7 @@ import { Json, StoredJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import { ProviderName, providerAliases, providerNames } from "../providers.ts";
 import { Cost, WorkspaceBackend } from "../run.ts";
+import { RunSnapshot as CanonicalSnapshot } from "../run-snapshot.ts";
 import { WebhookEvent } from "../webhook.ts";
 import { WebhookTarget } from "./v1-webhooks.ts";
 
@@ -161,6 +162,11 @@ export const RunSummary = z
   })
   .meta({ id: "RunSummary" });
 export type RunSummary = z.infer<typeof RunSummary>;
+
+/** A run as it was when event `at` had happened: with it, a late client needs only the events after `at`. */
+export const RunSnapshot = CanonicalSnapshot.extend({
+  state: CanonicalSnapshot.shape.state.extend({ status: V1Status }),
+}).meta({ id: "RunSnapshot" });
 
 /** What a webhook receives, in the shape of Standard Webhooks. */
 export const WebhookPayload = z

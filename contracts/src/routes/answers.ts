@@ -48,6 +48,12 @@ export const problems = {
   500: json(v1.Problem, "`internal`: our fault."),
 } as const;
 
+/** What a reader of events is told that are not kept any more. */
+export const gone = json(
+  v1.Problem,
+  "`gone`: the events after this cursor are not kept any more. `details.earliest` is the first that is, `details.snapshot` the path of a snapshot.",
+);
+
 export const eventStream = {
   schema: z.string().meta({
     description:

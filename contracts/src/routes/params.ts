@@ -8,3 +8,11 @@ export const projectParams = z.object({
 });
 
 export const withKey = [{ apiKey: [] }, { bearer: [] }];
+
+export const runParams = projectParams.extend({
+  runId: z
+    .string()
+    .toLowerCase()
+    .pipe(z.uuid())
+    .meta({ type: "string", format: "uuid", description: "Id of a run." }),
+});

@@ -30,3 +30,11 @@ export const Cursor = z
   .string()
   .regex(/^\d+$/, "must be a non-negative integer")
   .transform(atMost(Number.MAX_SAFE_INTEGER));
+
+export const cursorHeader = z.object({
+  "last-event-id": Cursor.optional().meta({
+    type: "integer",
+    minimum: 0,
+    description: "Send only events after this one. Wins over `after`.",
+  }),
+});

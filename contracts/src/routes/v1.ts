@@ -1,28 +1,15 @@
 import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
-import { Json } from "../json.ts";
 import { limits } from "../limits.ts";
 import { eventStream, json, problems, runIdHeader } from "./answers.ts";
-import { projectParams, withKey } from "./params.ts";
-import { Cursor, PageQuery } from "./query.ts";
+import { projectParams, runParams, withKey } from "./params.ts";
+import { cursorHeader, PageQuery } from "./query.ts";
+import * as runLog from "./v1-run-log.ts";
 import * as webhooks from "./v1-webhooks.ts";
 
-/** The `/v1` routes as data: the edge serves them, OpenAPI describes them. */
+export { getEventBlob, getSnapshot, streamRun } from "./v1-run-log.ts";
 
-const runParams = projectParams.extend({
-  runId: z
-    .string()
-    .toLowerCase()
-    .pipe(z.uuid())
-    .meta({ type: "string", format: "uuid", description: "Id of a run." }),
-});
-const cursorHeader = z.object({
-  "last-event-id": Cursor.optional().meta({
-    type: "integer",
-    minimum: 0,
-    description: "Send only events after this one. Wins over `after`.",
-  }),
-});
+/** The `/v1` routes as data: the edge serves them, OpenAPI describes them. */
 
 const tags = {
   about: ["about"],
@@ -197,34 +184,6 @@ export const listMessages = {
   responses: { 200: json(v1.page(v1.Message), "A page of messages, oldest first."), ...problems },
 } as const;
 
-export const streamRun = {
-  method: "get",
-  path: "/v1/projects/{projectId}/runs/{runId}/stream",
-  operationId: "streamRun",
-  tags: tags.runs,
-  summary: "Follow a run: what happened after the cursor, then what happens, on one connection.",
-  security: withKey,
-  request: {
-    params: runParams,
-    headers: cursorHeader,
-    query: z.object({
-      after: Cursor.optional().meta({
-        type: "integer",
-        minimum: 0,
-        description: "Send only events after this one.",
-      }),
-    }),
-  },
-  responses: {
-    200: {
-      description: "The run's events.",
-      headers: runIdHeader,
-      content: { "text/event-stream": eventStream },
-    },
-    ...problems,
-  },
-} as const;
-
 export const cancelRun = {
   method: "post",
   path: "/v1/projects/{projectId}/runs/{runId}/cancel",
@@ -258,39 +217,6 @@ export const downloadRun = {
   },
 } as const;
 
-export const getEventBlob = {
-  method: "get",
-  path: "/v1/projects/{projectId}/runs/{runId}/blobs/{sha256}",
-  operationId: "getEventBlob",
-  tags: tags.runs,
-  summary: "The whole data of an event that is too large for the stream.",
-  description:
-    "An event whose data is over " +
-    `${limits.inlineBodyMaxBytes} bytes is one frame like any other: its data holds a preview and ` +
-    "`blob: {sha256, size, url}`. What lies at `url` is the data as the run's log has it, never changes, and can be kept.",
-  security: withKey,
-  request: {
-    params: runParams.extend({
-      sha256: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/)
-        .meta({ description: "SHA-256 of the bytes, from the frame." }),
-    }),
-  },
-  responses: {
-    200: {
-      description: "The data as JSON.",
-      content: { "application/json": { schema: Json } },
-    },
-    206: {
-      description: "The bytes that `Range` asked for.",
-      content: { "application/json": { schema: z.string().meta({ format: "binary" }) } },
-    },
-    304: { description: "The client's copy, which `If-None-Match` names, is the whole." },
-    ...problems,
-  },
-} as const;
-
 /** In the order of the documentation. */
 export const all = [
   root,
@@ -302,10 +228,9 @@ export const all = [
   createRun,
   listRuns,
   getRun,
-  streamRun,
+  ...runLog.all,
   cancelRun,
   downloadRun,
-  getEventBlob,
   createMessage,
   listMessages,
   ...webhooks.all,

@@ -34,6 +34,8 @@ function isEffect({ what }: DueItem): boolean {
     what === "report" ||
     what === "index" ||
     what === "artifacts" ||
+    what === "archive" ||
+    what === "archived" ||
     what.startsWith("abort:") ||
     isWebhookKey(what)
   );

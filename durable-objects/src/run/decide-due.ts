@@ -6,7 +6,14 @@ import type { Timings } from "./timings.ts";
 export type StageWait = "backoff" | "dispatch" | "start_deadline" | "cancel_force";
 
 /** Everything else that can be due: an effect that is owed to somebody, or a reader to be looked after. */
-export type Owed = "report" | "index" | "artifacts" | `abort:${string}` | WebhookKey;
+export type Owed =
+  | "report"
+  | "index"
+  | "artifacts"
+  | "archive"
+  | "archived"
+  | `abort:${string}`
+  | WebhookKey;
 
 export type DueKey = StageWait | Owed | "lease" | "readers";
 

@@ -1,4 +1,4 @@
-import type { RunnerEvent, Usage } from "@millrace/contracts";
+import { addUsage, type RunnerEvent } from "@millrace/contracts";
 import type { RunState } from "./state.ts";
 
 /** Takes into the state what an appended event tells about the run. The same object comes back if nothing. */
@@ -9,19 +9,4 @@ export function foldEvent(state: RunState, event: RunnerEvent): RunState {
     return { ...state, provider, model, modelSource: source };
   }
   return state;
-}
-
-export function addUsage(sum: Usage | null, more: Usage): Usage {
-  return {
-    inputTokens: add(sum?.inputTokens, more.inputTokens),
-    outputTokens: add(sum?.outputTokens, more.outputTokens),
-    totalTokens: add(sum?.totalTokens, more.totalTokens),
-    cachedInputTokens: add(sum?.cachedInputTokens, more.cachedInputTokens),
-    reasoningOutputTokens: add(sum?.reasoningOutputTokens, more.reasoningOutputTokens),
-  };
-}
-
-function add(sum: number | null | undefined, more: number | null): number | null {
-  if (more === null) return sum ?? null;
-  return (sum ?? 0) + more;
 }

@@ -1,6 +1,7 @@
 import { limits, type RunSpec } from "@millrace/contracts";
 import type { PlatformEnv } from "../platform-env.ts";
 import type { Alarm } from "../log/alarm.ts";
+import { LogArchive } from "./log-archive.ts";
 import { loadMemory } from "./memory.ts";
 import { Outbox } from "./outbox.ts";
 import { readerTag, Readers } from "../log/readers.ts";
@@ -18,6 +19,7 @@ export interface OpenRun {
   readonly readers: Readers;
   readonly outbox: Outbox;
   readonly uploads: Uploads;
+  readonly archive: LogArchive;
   readonly timings: Timings;
 }
 
@@ -46,8 +48,11 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
     { record, store, timings, tokenSecret },
     ctx.getWebSockets(runnerTag),
   );
-  const outbox = new Outbox({ env, record, store, alarm });
-  return { record, runners, readers, outbox, uploads: new Uploads(record), timings };
+  // Who still reads comes back to its place, and is sent to R2.
+  const onMoved = () => readers.closeAll(1012, "the log has moved");
+  const archive = new LogArchive({ env, record, store, alarm, onMoved });
+  const outbox = new Outbox({ env, record, store, alarm, archive });
+  return { record, runners, readers, outbox, uploads: new Uploads(record), archive, timings };
 
   /** After each commit: everyone hears what concerns them. */
   function announce(committed: Committed): void {

@@ -7,6 +7,7 @@ import { costOf, findPrice, type PriceRow } from "./pricing.ts";
 import { retryDelay, type DueItem, type DueKey } from "./decide-due.ts";
 import { isWebhookKey, webhookKey } from "./decide-webhook.ts";
 import type { Alarm } from "../log/alarm.ts";
+import type { LogArchive } from "./log-archive.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { RunStore } from "./store.ts";
 import { advanceWebhooks } from "./webhook-deliveries.ts";
@@ -16,6 +17,7 @@ interface Parts {
   readonly record: RunRecord;
   readonly store: RunStore;
   readonly alarm: Alarm;
+  readonly archive: LogArchive;
 }
 
 const immediately: readonly DueKey[] = ["report", "index", "artifacts"];
@@ -152,7 +154,7 @@ export class Outbox {
   }
 
   async #fulfil(item: DueItem): Promise<void> {
-    const { env, record } = this.#parts;
+    const { env, record, archive } = this.#parts;
     if (item.what === "artifacts") {
       await saveArtifacts(env.DB, record.spec, record.state.artifacts);
       return;
@@ -164,6 +166,8 @@ export class Outbox {
       return;
     }
     if (item.what === "report") await this.#report();
+    if (item.what === "archive") await archive.move();
+    if (item.what === "archived") await archive.tell();
     if (item.what.startsWith("abort:")) await this.#abort(item);
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addUsage } from "./fold-event.ts";
+import { addUsage } from "@millrace/contracts";
 import { costOf } from "./pricing.ts";
 
 const price = {

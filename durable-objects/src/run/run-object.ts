@@ -20,6 +20,7 @@ import { owe } from "./run-record.ts";
 import {
   runSocketPaths,
   type Refusal,
+  type RunLogEntry,
   type RunLogPage,
   type RunReport,
   type RunRpc,
@@ -111,9 +112,20 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     return { ok: true, view: run.record.view(), workspace: run.record.state.workspace };
   }
 
-  async readLog(after: number, chars: number): Promise<RunLogPage | Refusal<"not_found">> {
+  async archivedLog(): Promise<RunLogEntry | null> {
+    const run = this.#run;
+    const manifest = run?.archive.manifest ?? null;
+    if (run === null || manifest === null) return null;
+    return { projectId: run.record.spec.projectId, manifest };
+  }
+
+  async readLog(
+    after: number,
+    chars: number,
+  ): Promise<RunLogPage | Refusal<"not_found" | "archived">> {
     const run = this.#run;
     if (run === null) return notFound;
+    if (run.archive.manifest !== null) return { ok: false, code: "archived" };
     const { spec, state, tail } = run.record;
     const { text } = pageOf(this.#store, after + 1, chars);
     const over = state.stage.kind === "over";
@@ -166,6 +178,7 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     if (query.get("projectId") !== run.record.spec.projectId) return refuseSocket();
     const after = Number(query.get("after") ?? 0);
     if (!Number.isSafeInteger(after) || after < 0) return refuseSocket(400);
+    if (run.archive.manifest !== null) return refuseSocket(410);
     if (run.readers.count >= readQuotas(this.env).LIMIT_READERS_PER_LOG) {
       return refuseSocket(429);
     }

@@ -120,6 +120,10 @@ export class RunRecord {
       before.state.silentChanges !== after.state.silentChanges;
     if (isNews) owe(draft, ["report", "index"], versionOf(after.state, after.tail));
     owe(draft, draft.told, draft.now);
+    const isEnd = after.state.stage.kind === "over" && before.state.stage.kind !== "over";
+    if (!isEnd) return;
+    const at = draft.now + this.#timings.archiveAfterMs;
+    draft.due.set("archive", { what: "archive", at, tries: 0, mark: 0 });
   }
 
   #planLease(draft: Draft): void {

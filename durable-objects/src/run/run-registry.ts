@@ -1,4 +1,5 @@
 import type { RunSpec, RunView, Usage } from "@millrace/contracts";
+import type { LogManifest } from "../archive/log-manifest.ts";
 import type { Artifact } from "./state.ts";
 
 /** Rows of the cross-thread registry in D1 that a run keeps up to date (migrations/src/d1.ts). */
@@ -61,4 +62,18 @@ export async function saveArtifacts(
       statement.bind(key, orgId, projectId, runId, attempt, kind, sizeBytes, fileCount, at),
     ),
   );
+}
+
+const upsertRunLog =
+  "INSERT INTO run_logs (run_id, org_id, project_id, ended_at, manifest) VALUES (?, ?, ?, ?, ?)" +
+  " ON CONFLICT (run_id) DO NOTHING";
+
+/** Once written it is retention's: the object must not bring back what was pruned. */
+export async function saveRunLog(
+  db: D1Database,
+  { orgId, projectId, runId }: RunSpec,
+  manifest: LogManifest,
+): Promise<void> {
+  const body = JSON.stringify(manifest);
+  await db.prepare(upsertRunLog).bind(runId, orgId, projectId, manifest.at, body).run();
 }

@@ -7,6 +7,7 @@ import type {
   WebhookEvent,
   WorkspaceState,
 } from "@millrace/contracts";
+import type { LogManifest } from "../archive/log-manifest.ts";
 import type { Release } from "./release.ts";
 
 /** A refusal that a caller is expected to handle; errors thrown across RPC lose their class. */
@@ -33,7 +34,9 @@ export interface RunRpc {
   /** The run as it is now, as its report would say it; prices it when it is over and its cost is still open. */
   view(): Promise<({ readonly ok: true } & RunReport) | Refusal<"not_found">>;
   /** Packed rows of the log after an event, up to about `chars`, for readers that ask instead of following. */
-  readLog(after: number, chars: number): Promise<RunLogPage | Refusal<"not_found">>;
+  readLog(after: number, chars: number): Promise<RunLogPage | Refusal<"not_found" | "archived">>;
+  /** Where the log lies that has left the object; null: the object holds it, or knows no such run. */
+  archivedLog(): Promise<RunLogEntry | null>;
   /** An upload of this attempt is about to begin: where it may go. Allowed until ten minutes after the end. */
   grantUpload(attempt: number, kind: UploadKind): Promise<UploadGrant>;
   /** Remembers an open multipart upload, so that it is aborted when nobody completes it. */
@@ -52,6 +55,12 @@ export interface RunRpc {
   mayUse(attempt: number): Promise<boolean>;
   /** R2 key of the bundle that the run starts from, if any. */
   startBundle(attempt: number): Promise<string | null>;
+}
+
+/** A log in R2, as the registry and the object know it. */
+export interface RunLogEntry {
+  readonly projectId: string;
+  readonly manifest: LogManifest;
 }
 
 export interface RunLogPage {
@@ -79,9 +88,9 @@ export interface RunReport {
  *                                                 with &marks=1 also a mark whenever it has everything
  *     https://run/attach?org=&run=&attempt=         runner: runner-protocol.ts; what its token says
  *
- * A refused reader gets plain JSON `{code}` with 404 (no such run here) or 429 (too many readers). Reader messages: the object
+ * A refused reader gets plain JSON `{code}` with 404 (no such run here), 410 (the log lies in R2: `archivedLog`) or 429 (too many readers). Reader messages: the object
  * sends text of whole packed rows; after the row that holds the terminal event, or at once when the
- * cursor is at or past the end of a finished run, it closes with code 1000. The edge sends the number of
+ * cursor is at or past the end of a finished run, it closes with code 1000; with 1012 when the log moves to R2 meanwhile. The edge sends the number of
  * bytes (UTF-16 units of text) that its client has taken since the last report, as decimal text.
  */
 export const runSocketPaths = { read: "/read", attach: "/attach" } as const;

@@ -1,5 +1,6 @@
 import { RunSpec, type Step } from "@millrace/contracts";
-import { LogRows } from "../log/log-rows.ts";
+import { LogManifest } from "../archive/log-manifest.ts";
+import { LogRows, type Tail } from "../log/log-rows.ts";
 import type { ProducerPosition } from "./decide-append.ts";
 import type { DueItem, DueKey } from "./decide-due.ts";
 import { Release } from "./release.ts";
@@ -16,7 +17,7 @@ export interface OpenUpload {
   readonly attempt: number;
 }
 
-type DocumentName = "spec" | "release" | "state";
+type DocumentName = "spec" | "release" | "state" | "log_manifest";
 
 /** The only SQL of the run object; the tables stand in migrations/src/run.ts. */
 export class RunStore extends LogRows {
@@ -59,6 +60,26 @@ export class RunStore extends LogRows {
     return body === null ? null : RunState.parse(body);
   }
 
+  /** Set when the log has moved to R2. */
+  loadLogManifest(): LogManifest | null {
+    const body = this.#document("log_manifest");
+    return body === null ? null : LogManifest.parse(body);
+  }
+
+  /** Of the log, wherever it lies. */
+  override tail(): Tail {
+    const tail = super.tail();
+    const manifest = tail.seq === 0 ? this.loadLogManifest() : null;
+    return manifest === null ? tail : { seq: manifest.tail, at: manifest.at };
+  }
+
+  /** The log and its checkpoints, which a run that is over needs no more. */
+  deleteLog(): void {
+    this.#sql.exec("DELETE FROM log");
+    this.#sql.exec("DELETE FROM step");
+  }
+
+  save(name: "log_manifest", body: LogManifest): void;
   save(name: "spec", body: RunSpec): void;
   save(name: "release", body: Release): void;
   save(name: "state", body: RunState): void;

@@ -13,14 +13,22 @@ export interface Timings {
   readonly startDeadlineMs: number;
   readonly cancelForceMs: number;
   readonly lateArchiveMs: number;
+  /** How long after its end the log of a run moves to R2. */
+  readonly archiveAfterMs: number;
 }
 
 const minGraceMs = 5_000;
 
 const Knob = z.coerce.number().int().positive();
 
+export function readArchiveAfterMs(env: Pick<PlatformEnv, "ARCHIVE_AFTER_MS">): number {
+  return Knob.default(10 * 60_000).parse(env.ARCHIVE_AFTER_MS);
+}
+
 /** Reads the knobs of the Worker's environment; what is unset has the production value. */
-export function readTimings(env: Pick<PlatformEnv, "LEASE_MS" | "START_DEADLINE_MS">): Timings {
+export function readTimings(
+  env: Pick<PlatformEnv, "LEASE_MS" | "START_DEADLINE_MS" | "ARCHIVE_AFTER_MS">,
+): Timings {
   const leaseMs = Knob.default(limits.leaseMs).parse(env.LEASE_MS);
   return {
     leaseMs,
@@ -32,5 +40,6 @@ export function readTimings(env: Pick<PlatformEnv, "LEASE_MS" | "START_DEADLINE_
     startDeadlineMs: Knob.default(24 * 60 * 60_000).parse(env.START_DEADLINE_MS),
     cancelForceMs: limits.cancelForceMs,
     lateArchiveMs: limits.lateArchiveMs,
+    archiveAfterMs: readArchiveAfterMs(env),
   };
 }

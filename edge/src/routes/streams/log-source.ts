@@ -14,12 +14,12 @@ export interface LogPage {
 }
 
 /** `gone`: deleted, and its name kept for its forks. */
-export type Missing = "not_found" | "gone";
+type Missing = "not_found" | "gone";
 
 /** A log that is read as a Durable Stream: a general stream, or a run's events. */
 export interface LogSource {
-  /** What follows a message, up to about `chars`. */
-  readonly page: (after: number, chars: number) => Promise<LogPage | Missing>;
+  /** What follows a message, up to about `chars`; or the answer that refuses. */
+  readonly page: (after: number, chars: number) => Promise<LogPage | Missing | Response>;
   /** A reader's socket with marks, not accepted yet; null when the log has gone. */
   readonly open: (after: number) => Promise<OpenedReader>;
   /** A line of a JSON log as the client gets it. */

@@ -46,6 +46,7 @@ export async function answerRead(c: Context<CallerEnv>, source: LogSource): Prom
   if (!query.success) return refuseQuery(c, query.error.issues[0]);
   const { offset: from, live, cursor } = query.data;
   const page = await source.page(from === "now" ? Number.MAX_SAFE_INTEGER - 1 : from, pageChars);
+  if (page instanceof Response) return page;
   if (typeof page === "string") return problem(c, page);
   const read = { page, after: from === "now" ? page.tail : from, cursor };
   switch (live) {

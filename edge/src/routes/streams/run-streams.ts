@@ -1,12 +1,11 @@
 import { jsonOf, type EncodedLine } from "@millrace/contracts";
-import { runSocketPaths } from "@millrace/durable-objects";
 import { Hono, type Context } from "hono";
 import { z } from "zod";
 import type { CallerEnv } from "../../edge-env.ts";
-import { runObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
-import { openedReader, type OpenedReader } from "../../reader-place.ts";
-import type { LogPage, LogSource, Missing } from "./log-source.ts";
+import { refusePruned } from "../../pruned.ts";
+import { RunLog } from "../../run-log.ts";
+import type { LogSource } from "./log-source.ts";
 import { offsetAfter, streamHeaders as headers } from "./protocol.ts";
 import { answerRead } from "./read-log.ts";
 
@@ -21,7 +20,8 @@ runStreams.get(path, async (c) => {
   const runId = RunId.safeParse(c.req.param("runId"));
   if (!runId.success) return problem(c, "not_found");
   if (c.req.method !== "HEAD") return answerRead(c, sourceOf(c, runId.data));
-  const page = await pageOf(c, runId.data, 0, 0);
+  const page = await sourceOf(c, runId.data).page(Number.MAX_SAFE_INTEGER - 1, 0);
+  if (page instanceof Response) return page;
   if (typeof page === "string") return problem(c, page);
   return c.newResponse(null, 200, {
     "content-type": contentType,
@@ -38,9 +38,21 @@ runStreams.all(path, (c) => {
 });
 
 function sourceOf(c: Context<CallerEnv>, runId: string): LogSource {
+  // A key that is scoped to a project sees no other's runs.
+  const { orgId, projectId } = c.var.caller;
+  const log = new RunLog(c.env, { orgId, runId, projectId });
   return {
-    page: (after, chars) => pageOf(c, runId, after, chars),
-    open: (after) => openReader(c, runId, after),
+    page: async (after, chars) => {
+      const found = await log.read(after, chars);
+      if (found === "not_found") return found;
+      if (found.kind === "pruned") return refusePruned(c, runId, found);
+      const { over, tail, rows } = found;
+      return { id: runId, contentType, closed: over, tail, rows };
+    },
+    open: async (after) => {
+      const opened = await log.open({ after, marks: true });
+      return typeof opened === "object" && !(opened instanceof WebSocket) ? null : opened;
+    },
     jsonOfLine: eventOf,
   };
 }
@@ -49,36 +61,4 @@ function sourceOf(c: Context<CallerEnv>, runId: string): LogSource {
 function eventOf(line: EncodedLine): string {
   const ts = new Date(line.at).toISOString();
   return `{"seq":${line.seq},"ts":"${ts}","type":"${line.type}","data":${jsonOf(line)}}`;
-}
-
-async function pageOf(
-  c: Context<CallerEnv>,
-  runId: string,
-  after: number,
-  chars: number,
-): Promise<LogPage | Missing> {
-  const page = await runObject(c.env, c.var.caller.orgId, runId).readLog(after, chars);
-  if (!page.ok || !isVisible(c, page.projectId)) return "not_found";
-  return { id: runId, contentType, closed: page.over, tail: page.tail, rows: page.rows };
-}
-
-/** A key that is scoped to a project sees no other's runs. */
-function isVisible(c: Context<CallerEnv>, projectId: string): boolean {
-  const scope = c.var.caller.projectId;
-  return scope === null || scope === projectId;
-}
-
-async function openReader(
-  c: Context<CallerEnv>,
-  runId: string,
-  after: number,
-): Promise<OpenedReader> {
-  const run = runObject(c.env, c.var.caller.orgId, runId);
-  const known = await run.view();
-  if (!known.ok || !isVisible(c, known.view.spec.projectId)) return null;
-  const url = new URL(runSocketPaths.read, "https://run");
-  url.searchParams.set("projectId", known.view.spec.projectId);
-  url.searchParams.set("after", String(after));
-  url.searchParams.set("marks", "1");
-  return openedReader(await run.fetch(url.href, { headers: { upgrade: "websocket" } }));
 }

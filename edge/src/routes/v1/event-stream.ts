@@ -1,18 +1,12 @@
-import { runSocketPaths } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import type { CallerEnv } from "../../edge-env.ts";
-import { runObject, threadObject } from "../../objects.ts";
+import { threadObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
 import { projectRows } from "../../projectors/v1/frames.ts";
-import {
-  letGo,
-  openedReader,
-  socketOf,
-  takeReaderPlace,
-  tooManyReaders,
-  type OpenedReader,
-} from "../../reader-place.ts";
+import { letGo, socketOf, takeReaderPlace, tooManyReaders } from "../../reader-place.ts";
+import { RunLog, type Pruned } from "../../run-log.ts";
 import { sseStream } from "../../sse-bridge.ts";
+import { refusePruned } from "../../pruned.ts";
 
 export interface RunPath {
   readonly projectId: string;
@@ -36,14 +30,15 @@ export async function answerWithEvents(
   const after = resume["last-event-id"] ?? resume.after ?? 0;
   // What a HEAD asks for has no body: a reader that nobody reads would never end.
   if (c.req.method === "HEAD") return answerHead(c, path);
-  const [place, opened] = await Promise.all([takeReaderPlace(c), openKnown(c, path, after)]);
-  if (typeof opened === "string" || place === null) {
+  const log = new RunLog(c.env, { orgId: c.var.caller.orgId, ...path });
+  const [place, opened] = await Promise.all([takeReaderPlace(c), openKnown(c, path, log, after)]);
+  if (!(opened instanceof WebSocket) || place === null) {
     place?.leave();
-    if (typeof opened !== "string") letGo(opened);
-    return refuse(c, typeof opened === "string" ? opened : "readers_per_org");
+    if (opened instanceof WebSocket) letGo(opened);
+    return refuse(c, path, opened instanceof WebSocket ? "readers_per_org" : opened);
   }
   const source = {
-    open: async (cursor: number) => socketOf(await openReader(c, path, cursor)),
+    open: async (cursor: number) => socketOf(await log.open({ after: cursor })),
     project: (rows: string, cursor: number) => projectRows(rows, cursor, path),
     left: place.leave,
   };
@@ -65,7 +60,12 @@ const headersOf = ({ runId }: RunPath) => ({
 
 type NotOpened = "not_found" | "unavailable" | "readers_per_log";
 
-function refuse(c: Context<CallerEnv>, reason: NotOpened | "readers_per_org"): Response {
+function refuse(
+  c: Context<CallerEnv>,
+  { runId }: RunPath,
+  reason: NotOpened | Pruned | "readers_per_org",
+): Response {
+  if (typeof reason !== "string") return refusePruned(c, runId, reason);
   switch (reason) {
     case "not_found":
       return problem(c, "not_found");
@@ -85,28 +85,16 @@ async function isKnown(c: Context<CallerEnv>, path: RunPath): Promise<"known" | 
 async function openKnown(
   c: Context<CallerEnv>,
   path: RunPath,
+  log: RunLog,
   after: number,
-): Promise<WebSocket | NotOpened> {
-  const first = await openReader(c, path, after);
+): Promise<WebSocket | Pruned | NotOpened> {
+  const first = await log.open({ after });
   if (first !== null) return first;
   if ((await isKnown(c, path)) === "not_found") return "not_found";
   for (const delayMs of initDelaysMs) {
     await scheduler.wait(delayMs);
-    const retried = await openReader(c, path, after);
+    const retried = await log.open({ after });
     if (retried !== null) return retried;
   }
   return "unavailable";
-}
-
-/** A reader's socket at the run object, not accepted yet; null when the object has no such run. */
-async function openReader(
-  c: Context<CallerEnv>,
-  { projectId, runId }: RunPath,
-  after: number,
-): Promise<OpenedReader> {
-  const url = new URL(runSocketPaths.read, "https://run");
-  url.searchParams.set("projectId", projectId);
-  url.searchParams.set("after", String(after));
-  const run = runObject(c.env, c.var.caller.orgId, runId);
-  return openedReader(await run.fetch(url.href, { headers: { upgrade: "websocket" } }));
 }

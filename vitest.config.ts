@@ -45,6 +45,7 @@ const system = {
   test: {
     name: "system",
     include: ["tests/**/*.test.ts"],
+    exclude: ["tests/cluster/**"],
     globalSetup: existsSync("tests/support/build-worker.ts")
       ? ["./tests/support/build-worker.ts"]
       : [],
@@ -54,4 +55,16 @@ const system = {
   },
 };
 
-export default defineConfig({ test: { projects: [unit, workers, system] } });
+/** Against a real Kubernetes API server: tests/cluster/README.md. A control plane takes half a gigabyte. */
+const cluster = {
+  test: {
+    name: "cluster",
+    include: ["tests/cluster/**/*.test.ts"],
+    globalSetup: ["./tests/cluster/support/build-binaries.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+};
+
+export default defineConfig({ test: { projects: [unit, workers, system, cluster] } });

@@ -135,7 +135,12 @@ function commit(
   return [
     ["report", mark],
     ["index", mark],
-    ...(isOver(told) ? [[webhookKey(record.tail.seq, `run.${told}`), now] as const] : []),
+    ...(isOver(told)
+      ? ([
+          [webhookKey(record.tail.seq, `run.${told}`), now],
+          ["archive", 0],
+        ] as const)
+      : []),
   ];
 }
 

@@ -14,6 +14,8 @@ import { makeTempDir } from "./temp.ts";
 export interface PlatformOptions {
   /** Settings of the Worker (`PlatformEnv`): LEASE_MS, DISPATCH_FAST_PATH, MAX_ATTEMPTS, … */
   readonly vars?: Readonly<Record<string, string>>;
+  /** Another Worker than the product's own: a directory as `buildWorker` fills it. */
+  readonly build?: string;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface PlatformOptions {
  */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const directory = await makeTempDir("edge");
-  const build = inject("workerBuild");
+  const build = options.build ?? inject("workerBuild");
   const persistTo = join(directory, "state");
   await cp(join(buildPaths(build).migrated, "v3"), persistTo, { recursive: true });
   const platform = new Platform(directory, {

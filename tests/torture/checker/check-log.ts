@@ -1,0 +1,56 @@
+import { isTerminal } from "@millrace/contracts";
+import type { LoggedEvent, RunRecord, Violation } from "../record.ts";
+
+const overStatuses = new Set(["completed", "error", "cancelled"]);
+
+/** P1: it ends. P2: numbers are dense. P3: one end, the last. P4: only the current attempt writes. P9: no call completes twice. */
+export function checkLog({ runId, status, log }: RunRecord): readonly Violation[] {
+  const violations: Violation[] = [];
+  const report = (promise: Violation["promise"], evidence: string): void => {
+    violations.push({ promise, runId, evidence });
+  };
+  if (!overStatuses.has(status)) report("P1", `it is still ${status}`);
+  const gap = log.findIndex(({ seq }, index) => seq !== index + 1);
+  if (gap !== -1) report("P2", `event ${gap + 1} has number ${log[gap]?.seq}`);
+  const ends = log.filter(({ type }) => isTerminal(type));
+  if (ends.length !== 1) report("P3", `${ends.length} terminal events`);
+  else if (ends[0] !== log.at(-1))
+    report("P3", `${log.length - (ends[0]?.seq ?? 0)} events behind it`);
+  for (const evidence of findStrays(log)) report("P4", evidence);
+  for (const evidence of findRepeated(log)) report("P9", evidence);
+  return violations;
+}
+
+/** What an attempt opens is closed before the next begins; what continues or closes it belongs to something open. */
+function findStrays(log: readonly LoggedEvent[]): readonly string[] {
+  const open = new Set<string>();
+  let attempt = 0;
+  return log.flatMap((event) => {
+    if (event.type !== "run.started") return strayIn(event, open);
+    const [before, left] = [attempt, [...open].join(", ")];
+    attempt = Number(event.data["attempt"]);
+    open.clear();
+    if (attempt <= before) return [`attempt ${attempt} starts at ${event.seq}, behind ${before}`];
+    return left === "" ? [] : [`${left} open when attempt ${attempt} starts`];
+  });
+}
+
+function strayIn({ seq, type, data }: LoggedEvent, open: Set<string>): readonly string[] {
+  const [family = "", step = ""] = type.split(".");
+  if (!constructs.has(family)) return [];
+  const id = `${family} ${String(data["callId"] ?? data["messageId"])}`;
+  const isOpen = step === "started" || open.has(id);
+  if (step === "finished") open.delete(id);
+  else open.add(id);
+  return isOpen ? [] : [`${type} at ${seq}, but ${id} is not open`];
+}
+
+const constructs = new Set(["text", "reasoning", "tool"]);
+
+function findRepeated(log: readonly LoggedEvent[]): readonly string[] {
+  const finished = log.filter(({ type, data }) => type === "tool.finished" && data["ok"] === true);
+  const byCall = Map.groupBy(finished, ({ data }) => String(data["callId"]));
+  return [...byCall]
+    .filter(([, events]) => events.length > 1)
+    .map(([call, events]) => `${call} completed at ${events.map(({ seq }) => seq).join(" and ")}`);
+}

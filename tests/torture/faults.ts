@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fate, TcpProxy } from "../support/tcp-proxy.ts";
+import type { Random } from "./random.ts";
+import type { RunnerPlace, Stage } from "./stage.ts";
+import type { Tally } from "./tally.ts";
+
+interface Chaos {
+  readonly random: Random;
+  readonly tally: Tally;
+  readonly stopAt: number;
+}
+
+/** Does harm until it is time to stop. Everything that it took away is back when it resolves. */
+export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Promise<void> {
+  const lane = (): Chaos => ({ random: random.branch(), tally, stopAt });
+  loseMessages(stage.inside, lane());
+  await Promise.all([
+    harmEdge(stage, lane()),
+    harmRunner(stage.places[0], lane()),
+    harmRunner(stage.places[1], lane()),
+    harmNetwork(stage.inside, lane()),
+    harmNetwork(stage.outside, lane()),
+  ]);
+  stage.inside.fateOf = () => "pass";
+  // A connection that loses what is said on it would do so for ever.
+  stage.inside.dropConnections();
+}
+
+/** Waits a random while; false: it is over. */
+async function pause({ random, stopAt }: Chaos, least: number, most: number): Promise<boolean> {
+  await sleep(Math.max(0, Math.min(random.between(least, most), stopAt - Date.now())));
+  return Date.now() < stopAt;
+}
+
+async function harmEdge({ platform }: Stage, chaos: Chaos): Promise<void> {
+  while (await pause(chaos, 3_000, 12_000)) {
+    chaos.tally.add("edge killed");
+    await platform.restart(chaos.random.between(0, 800));
+  }
+}
+
+async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
+  const { random, tally } = chaos;
+  while (await pause(chaos, 2_000, 10_000)) {
+    const harm = random.pick(["killed", "stopped", "frozen"]);
+    tally.add(`runner ${harm}`);
+    if (harm === "frozen") {
+      place.runner.signal("SIGSTOP");
+      await sleep(random.between(500, 9_000));
+      place.runner.signal("SIGCONT");
+      continue;
+    }
+    if (harm === "killed") await place.runner.kill();
+    else await place.runner.stop();
+    await sleep(random.between(0, 2_000));
+    place.runner = await place.start();
+  }
+}
+
+async function harmNetwork(network: TcpProxy, chaos: Chaos): Promise<void> {
+  const { random, tally } = chaos;
+  while (await pause(chaos, 1_500, 6_000)) {
+    const harm = random.pick(["dropped", "silent", "deaf", "slow"]);
+    tally.add(`network ${harm}`);
+    switch (harm) {
+      case "dropped":
+        network.dropConnections();
+        break;
+      case "silent":
+        network.blackhole();
+        break;
+      case "deaf":
+        network.blackhole("answers");
+        break;
+      case "slow":
+        network.slow("answers", random.between(50, 400));
+        break;
+    }
+    if (harm !== "dropped") await sleep(random.between(200, 6_000));
+    // What was on its way when a connection ends is lost: a frame cut in the middle.
+    if (harm === "slow") network.dropConnections();
+    network.restore();
+  }
+  network.restore();
+}
+
+/** Some sockets of runners lose what the edge says on them: acks, cancels, offers. */
+function loseMessages(network: TcpProxy, { random, tally }: Chaos): void {
+  network.fateOf = (requestLine): Fate => {
+    if (!requestLine.includes("/socket") || !random.chance(15)) return "pass";
+    tally.add("sockets that lose messages");
+    return random.pick(["lose_messages", "break_at_message", "lose_requests"]);
+  };
+}

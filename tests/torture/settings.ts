@@ -1,0 +1,25 @@
+import { z } from "zod";
+
+/** What one torture is: how long the faults go on, and all its chances. */
+const Settings = z.object({
+  TORTURE_SEED: z.coerce.number().int().nonnegative().default(1),
+  /** Of faults. Afterwards everything may heal, and every run must end. */
+  TORTURE_SECONDS: z.coerce.number().int().positive().default(20),
+  /** The name of a mechanism (mechanisms.ts) that is taken out of the bundle: then the check must fail. */
+  TORTURE_REMOVED: z.string().optional(),
+  /** Where the figures are written to, as JSON. */
+  TORTURE_REPORT: z.string().optional(),
+});
+
+export function readSettings(env: NodeJS.ProcessEnv) {
+  const { TORTURE_SEED, TORTURE_SECONDS, TORTURE_REMOVED, TORTURE_REPORT } = Settings.parse(env);
+  return {
+    seed: TORTURE_SEED,
+    seconds: TORTURE_SECONDS,
+    removed: TORTURE_REMOVED,
+    reportFile: TORTURE_REPORT,
+  };
+}
+
+/** Long enough for the last backoffs and leases, however slow the machine. */
+export const settleMs = 240_000;

@@ -1,0 +1,71 @@
+import { writeFile } from "node:fs/promises";
+import { expect, it } from "vitest";
+import { check } from "./checker/check.ts";
+import { playClient, type Ledger } from "./clients.ts";
+import { collect } from "./collect.ts";
+import { doHarm } from "./faults.ts";
+import type { Violation } from "./record.ts";
+import { Random } from "./random.ts";
+import { readSettings, settleMs } from "./settings.ts";
+import { setStage } from "./stage.ts";
+import { Tally } from "./tally.ts";
+
+const { seed, seconds, removed, reportFile } = readSettings(process.env);
+const clients = 6;
+const setUpMs = 60_000;
+
+it(
+  `keeps every promise under ${seconds} s of faults, seed ${seed}`,
+  async () => {
+    const random = new Random(seed);
+    const tally = new Tally();
+    const ledger: Ledger = { creates: [], runs: new Map() };
+    const faultsUntil = Date.now() + setUpMs + seconds * 1_000;
+    const stage = await setStage({ random: random.branch(), faultsUntil, removed });
+    const stopAt = Date.now() + seconds * 1_000;
+    const deadline = stopAt + settleMs;
+    const playing = Array.from({ length: clients }, () =>
+      playClient({ api: stage.api, random: random.branch(), ledger, tally, stopAt, deadline }),
+    );
+    const telling = setInterval(() => {
+      process.stderr.write(`torture: ${JSON.stringify(tally.counts)}\n`);
+    }, 30_000);
+    await Promise.all([...playing, doHarm(stage, { random: random.branch(), tally, stopAt })]);
+    const record = await collect(stage, ledger, deadline);
+    clearInterval(telling);
+    for (const { log, readers, status } of record.runs) {
+      tally.add("events", log.length);
+      tally.add(
+        "connections of readers",
+        readers.reduce((sum, one) => sum + one.connections, 0),
+      );
+      tally.add(`runs ${status}`);
+      tally.add("attempts", log.filter(({ type }) => type === "run.started").length);
+    }
+    const violations = check(record);
+    const report = { seed, seconds, removed, violations, counts: tally.counts };
+    process.stderr.write(`torture: ${describeReport(report)}\n`);
+    if (reportFile !== undefined) await writeFile(reportFile, JSON.stringify(report));
+    expect(violations.map(describeViolation).slice(0, shown)).toEqual([]);
+  },
+  setUpMs + seconds * 1_000 + settleMs + 120_000,
+);
+
+/** A broken bundle breaks a promise hundreds of times. */
+const shown = 20;
+
+function describeViolation({ promise, runId, evidence }: Violation): string {
+  return `${promise} ${runId}: ${evidence}`;
+}
+
+function describeReport(report: {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly violations: readonly Violation[];
+  readonly counts: Readonly<Record<string, number>>;
+}): string {
+  const { seed: drawn, seconds: lasted, violations, counts } = report;
+  const figures = Object.entries(counts).map(([name, count]) => `  ${name}: ${count}`);
+  const head = `seed ${drawn}, ${lasted} s of faults, ${violations.length} violations`;
+  return [head, ...figures].join("\n");
+}

@@ -17,3 +17,6 @@ export * as v1Routes from "./routes/v1.ts";
 export * as streamRoutes from "./routes/streams.ts";
 export * as v1WebhookRoutes from "./routes/v1-webhooks.ts";
 export * from "./webhook.ts";
+export * from "./crd/agentic-session.ts";
+export * from "./crd/names.ts";
+export { makeAgenticSessionCrd } from "./crd/make-crd.ts";

@@ -29,6 +29,13 @@ export const limits = {
   socketClosedLeaseMs: 5_000,
   offerMs: 5_000,
   cancelForceMs: 30_000,
+  /** A runner that has not acknowledged a cancel by then is stopped through its infrastructure. */
+  cancelAckMs: 5_000,
+  /** From SIGTERM to SIGKILL when a session is stopped. */
+  sessionStopGraceMs: 5_000,
+  /** How long a runner may take to hand back a run that is to pause. */
+  stopAnswerMs: 30_000,
+  sessionLogMaxBytes: 1024 * 1024,
   /** How far a reader may be behind the bytes it reported as consumed. */
   readerCreditBytes: 256 * 1024,
   readerStuckMs: 60_000,

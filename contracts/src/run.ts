@@ -25,8 +25,25 @@ export function isOver(status: RunStatus): status is TerminalStatus {
   return status === "succeeded" || status === "failed" || status === "cancelled";
 }
 
-export const WorkspaceBackend = z.enum(["host", "e2b"]);
+export const WorkspaceBackend = z.enum(["host", "e2b", "cluster"]);
 export type WorkspaceBackend = z.infer<typeof WorkspaceBackend>;
+
+/** The AgenticSession that a run came from. */
+export const SessionRef = z.object({
+  uid: z.uuid(),
+  namespace: z.string().min(1).max(63),
+  name: z.string().min(1).max(253),
+});
+export type SessionRef = z.infer<typeof SessionRef>;
+
+/** A git repository that the workspace starts with, in a directory of its own. */
+export const Repo = z.object({
+  url: z.url({ protocol: /^(https|ssh|http)$/ }).max(2048),
+  /** Null: the remote's default branch. */
+  branch: z.string().min(1).max(255).nullable().default(null),
+  autoPush: z.boolean().default(false),
+});
+export type Repo = z.infer<typeof Repo>;
 
 /** What a run is asked to do. Written once, when the run object is initialised. */
 export const RunSpec = z.object({
@@ -47,6 +64,24 @@ export const RunSpec = z.object({
   maxAttempts: z.int().positive(),
   idempotencyKey: z.string(),
   createdAt: z.int(),
+  /** Who asked for it: `key:<id>` of an API key, or a Kubernetes user. Recorded, never acted as. */
+  owner: z.string().nullable().default(null),
+  session: SessionRef.nullable().default(null),
+  repos: z.array(Repo).max(20).default([]),
+  /** Bound on all attempts together; null: the runner's own. */
+  timeoutSeconds: z
+    .int()
+    .positive()
+    .max(7 * 86_400)
+    .nullable()
+    .default(null),
+  /** How long it may wait for a runner; null: the platform's. */
+  startDeadlineSeconds: z
+    .int()
+    .positive()
+    .max(7 * 86_400)
+    .nullable()
+    .default(null),
 });
 export type RunSpec = z.infer<typeof RunSpec>;
 

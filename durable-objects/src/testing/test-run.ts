@@ -35,6 +35,11 @@ export function makeSpec(change: Partial<RunSpec> = {}): RunSpec {
     maxAttempts: 3,
     idempotencyKey: "k",
     createdAt: Date.now(),
+    owner: null,
+    session: null,
+    repos: [],
+    timeoutSeconds: null,
+    startDeadlineSeconds: null,
     ...change,
   };
 }

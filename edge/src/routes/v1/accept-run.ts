@@ -35,8 +35,8 @@ export async function acceptRun(
     return refuse(problem(c, "invalid_argument", { message, details }));
   }
   const workspaceBackend = request.workspaceBackend ?? "host";
-  if (workspaceBackend === "e2b") {
-    const message = "the workspace backend e2b is not configured";
+  if (workspaceBackend !== "host") {
+    const message = `the workspace backend ${workspaceBackend} is not configured`;
     return refuse(problem(c, "workspace_unavailable", { message }));
   }
   const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;

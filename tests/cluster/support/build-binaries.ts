@@ -17,7 +17,11 @@ export function setup(): void {
   const built = spawnSync(buildScript, ["control-plane", "helm"], {
     stdio: ["ignore", process.stderr, process.stderr],
   });
-  if (built.status !== 0) throw new Error(`${buildScript} failed`);
+  if (built.status === 0) return;
+  // Whoever asks for these tests wants to know; for everybody else a machine without the network of Go is no failure.
+  if (process.env["npm_lifecycle_event"] === "test:cluster")
+    throw new Error(`${buildScript} failed`);
+  say(leftOut(findMissing("control-plane", "helm"), `${go.found}, and the build failed`));
 }
 
 const leftOut = (missing: readonly string[], go: string): string =>

@@ -1,0 +1,75 @@
+{{- define "millrace.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "millrace.fullname" -}}
+{{- if contains (include "millrace.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "millrace.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "millrace.selector" -}}
+app.kubernetes.io/name: {{ include "millrace.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "millrace.labels" -}}
+{{ include "millrace.selector" . }}
+app.kubernetes.io/part-of: millrace
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* On pods: nothing that changes with a version, so that an upgrade restarts only what it must. */}}
+{{- define "millrace.podLabels" -}}
+{{ include "millrace.selector" . }}
+app.kubernetes.io/part-of: millrace
+{{- end -}}
+
+{{- define "millrace.image" -}}
+{{- $image := index .root.Values.image .which -}}
+{{- $name := printf "%s%s" .root.Values.image.registry $image.repository -}}
+{{- if $image.digest -}}{{ $name }}@{{ $image.digest }}
+{{- else -}}{{ $name }}:{{ default .root.Chart.AppVersion $image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{- define "millrace.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "millrace.runnerAccount" -}}
+{{- if .Values.serviceAccounts.create -}}{{ include "millrace.fullname" . }}-runner{{- else -}}{{ required "serviceAccounts.runner: name the ServiceAccount that serviceAccounts.create=false leaves to you" .Values.serviceAccounts.runner }}{{- end -}}
+{{- end -}}
+
+{{/* What Pod Security "restricted" asks of a pod, and of each container. */}}
+{{- define "millrace.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{- define "millrace.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* The port that the edge's URL says or implies. */}}
+{{- define "millrace.edgePort" -}}
+{{- $authority := regexFind "^https?://[^/?#]+" .Values.edge.url -}}
+{{- $port := regexFind ":[0-9]+$" $authority | trimPrefix ":" -}}
+{{- if $port -}}{{ $port }}{{- else if hasPrefix "https:" .Values.edge.url -}}443{{- else -}}80{{- end -}}
+{{- end -}}

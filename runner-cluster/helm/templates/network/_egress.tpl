@@ -1,0 +1,44 @@
+{{/* Where runners and sessions may go: names, the edge, and models and git hosts. */}}
+{{- define "millrace.runnerEgress" -}}
+{{ include "millrace.dnsEgress" . }}
+{{ include "millrace.edgeEgress" . }}
+{{- $egress := .Values.networkPolicy.egress }}
+{{- if eq $egress.mode "open" }}
+- ports: [{ protocol: TCP, port: 443 }]
+  to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: {{ toJson $egress.except }}
+    - ipBlock:
+        cidr: ::/0
+        except: {{ toJson $egress.exceptV6 }}
+{{- end }}
+{{- with $egress.cidrs }}
+- ports: [{ protocol: TCP, port: 443 }]
+  to:
+    {{- range . }}
+    - ipBlock: { cidr: {{ . | quote }} }
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "millrace.dnsEgress" -}}
+{{- $dns := .Values.networkPolicy.dns -}}
+- ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]
+  {{- if $dns.podLabels }}
+  to:
+    - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ $dns.namespace }} } }
+      podSelector: { matchLabels: {{ toJson $dns.podLabels }} }
+  {{- end }}
+{{- end -}}
+
+{{/* The edge by its addresses; without any, wherever port 443 is open. */}}
+{{- define "millrace.edgeEgress" -}}
+{{- if .Values.edge.cidrs -}}
+- ports: [{ protocol: TCP, port: {{ include "millrace.edgePort" . }} }]
+  to:
+    {{- range .Values.edge.cidrs }}
+    - ipBlock: { cidr: {{ . | quote }} }
+    {{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,105 @@
+import { loadAllYaml, type V1Pod } from "@kubernetes/client-node";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { hasControlPlane } from "../support/binaries.ts";
+import { chart, helm, requiredValues, setFlags, type Values } from "../support/helm.ts";
+import { valuesVariants } from "../support/values-variants.ts";
+
+const Manifest = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.unknown().optional(),
+});
+type Manifest = z.infer<typeof Manifest>;
+
+async function render(values: Values): Promise<readonly Manifest[]> {
+  const flags = setFlags({ ...requiredValues, ...values });
+  const { stdout } = await helm(["template", "m", chart, "--namespace", "agents", ...flags]);
+  return loadAllYaml(stdout)
+    .filter(Boolean)
+    .map((one) => Manifest.parse(one));
+}
+
+async function runnerRules(values: Values) {
+  const policy = (await render(values)).find(
+    ({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "m-millrace-runner",
+  );
+  const Rules = z.looseObject({ policyTypes: z.array(z.string()), egress: z.array(z.unknown()) });
+  return Rules.parse(policy?.spec);
+}
+
+/** Pod specs of whatever runs pods, by the object that holds them. */
+function podSpecs(manifests: readonly Manifest[]): readonly (readonly [string, V1Pod["spec"]])[] {
+  return manifests.flatMap(({ kind, metadata, spec }) => {
+    const label = `${kind}/${metadata.name}`;
+    if (kind === "Pod") return [[label, spec as V1Pod["spec"]] as const];
+    const template = z
+      .looseObject({ template: z.looseObject({ spec: z.unknown() }) })
+      .safeParse(spec);
+    return template.success ? [[label, template.data.template.spec as V1Pod["spec"]] as const] : [];
+  });
+}
+
+describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
+  it("passes helm lint --strict", async () => {
+    const { stdout } = await helm(["lint", "--strict", chart, ...setFlags(requiredValues)]);
+    expect(stdout).toContain("0 chart(s) failed");
+  });
+
+  it.each(Object.entries(valuesVariants))("renders with %s", async (_, values) => {
+    const manifests = await render(values);
+    expect(manifests.length).toBeGreaterThan(2);
+    // What runs here is restricted whatever the values say.
+    for (const [label, spec] of podSpecs(manifests)) {
+      expect(spec?.securityContext, label).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 65_532,
+        seccompProfile: { type: "RuntimeDefault" },
+      });
+      expect(spec?.enableServiceLinks, label).toBe(false);
+      for (const container of spec?.containers ?? []) {
+        expect(container.securityContext, label).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(Object.keys(container.resources?.limits ?? {}), label).toContain("memory");
+      }
+    }
+  });
+
+  it("mounts no token of the cluster where runs execute", async () => {
+    const specs = new Map(podSpecs(await render({})));
+    expect(specs.get("Deployment/m-millrace-runner")?.automountServiceAccountToken).toBe(false);
+    expect(specs.get("Pod/m-millrace-edge-answers")?.automountServiceAccountToken).toBe(false);
+  });
+
+  it("lets runners out to names, the edge and the outside, and nobody in", async () => {
+    const open = await runnerRules({});
+    expect(open).not.toHaveProperty("ingress");
+    expect(open.policyTypes).toEqual(["Ingress", "Egress"]);
+    expect(JSON.stringify(open.egress)).toContain("169.254.0.0/16");
+    const strict = await runnerRules(valuesVariants["strict egress"] ?? {});
+    expect(JSON.stringify(strict.egress)).not.toContain("0.0.0.0/0");
+    expect(JSON.stringify(strict.egress)).toContain("198.51.100.7/32");
+    const inside = await runnerRules(valuesVariants["an edge in a private network"] ?? {});
+    expect(inside.egress).toContainEqual({
+      ports: [{ protocol: "TCP", port: 8787 }],
+      to: [{ ipBlock: { cidr: "10.1.2.3/32" } }],
+    });
+  });
+
+  it.each([
+    ["no edge", { "edge.url": "" }, "edge.url"],
+    ["an edge without a scheme", { "edge.url": "edge.example.com" }, "/edge/url"],
+    ["an edge with a path", { "edge.url": "https://edge.example.com/v1" }, "/edge/url"],
+    ["no token", { "pool.tokenSecret": "" }, "pool.tokenSecret"],
+    ["a misspelt value", { "runners.slotz": 3 }, "slotz"],
+    ["no slots", { "runners.slots": 0 }, "/runners/slots"],
+    ["an address that is none", { "edge.cidrs": '["edge.example.com"]' }, "/edge/cidrs/0"],
+    ["strict egress without the edge", { "networkPolicy.egress.mode": "strict" }, "edge.cidrs"],
+    ["accounts that nobody names", { "serviceAccounts.create": false }, "serviceAccounts."],
+  ])("refuses %s, and names it", async (_, values, named) => {
+    await expect(render(values)).rejects.toThrow(named);
+  });
+});

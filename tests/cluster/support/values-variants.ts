@@ -1,0 +1,36 @@
+import type { Values } from "./helm.ts";
+
+/** The values that docs/guides/cluster.md shows, one by one. */
+export const valuesVariants: Readonly<Record<string, Values>> = {
+  defaults: {},
+  "provider keys": { "pool.providerSecret": "millrace-providers" },
+  "an edge in a private network": {
+    "edge.url": "http://10.1.2.3:8787",
+    "edge.cidrs": '["10.1.2.3/32"]',
+  },
+  "strict egress": {
+    "networkPolicy.egress.mode": "strict",
+    "networkPolicy.egress.cidrs": '["203.0.113.0/24"]',
+    "edge.cidrs": '["198.51.100.7/32"]',
+  },
+  "autoscaling on the CPU": { "runners.autoscaling.enabled": true },
+  "autoscaling on a metric": {
+    "runners.autoscaling.enabled": true,
+    "runners.autoscaling.metric": '{"name":"millrace_free_slots","averageValue":"1"}',
+  },
+  "a registry of one's own": {
+    "image.registry": "registry.example.com/",
+    "image.pullSecrets": '["registry"]',
+    "image.runner.digest": `sha256:${"0".repeat(64)}`,
+  },
+  "a sandboxed runtime on its own nodes": {
+    "runners.runtimeClassName": "gvisor",
+    "runners.nodeSelector": '{"pool":"agents"}',
+    "runners.tolerations": '[{"key":"agents","operator":"Exists"}]',
+  },
+  "accounts made by somebody else": {
+    "serviceAccounts.create": false,
+    "serviceAccounts.runner": "agents",
+  },
+  "no network policies": { "networkPolicy.enabled": false },
+};

@@ -43,11 +43,14 @@ export async function playClient(client: Client): Promise<void> {
   const projectId = await insist(client, async () => client.api.createProject());
   while (Date.now() < client.stopAt) {
     const run = await createRun(client, projectId);
-    if (client.random.chance(20)) await cancelSometime(client, run);
+    if (client.random.chance(20)) await cancelSometime(client, run, 4_000);
     const isPatient = client.random.chance(60);
     const [first] = run.readers;
-    if (isPatient && first) await Promise.race([first.over, sleep(30_000)]);
-    else await sleep(client.random.between(0, 1_500));
+    if (isPatient && first) {
+      await Promise.race([first.over, sleep(30_000)]);
+      // Most often the run is over, and the cancel changes nothing.
+      if (client.random.chance(15)) await cancelSometime(client, run, 0);
+    } else await sleep(client.random.between(0, 1_500));
   }
 }
 
@@ -101,8 +104,8 @@ function follow(client: Client, run: Pick<ClientRun, "runId" | "projectId" | "ti
   return begun;
 }
 
-async function cancelSometime(client: Client, run: ClientRun): Promise<void> {
-  await sleep(client.random.between(0, 4_000));
+async function cancelSometime(client: Client, run: ClientRun, withinMs: number): Promise<void> {
+  await sleep(client.random.between(0, withinMs));
   const path = `/v1/projects/${run.projectId}/runs/${run.runId}/cancel`;
   const cancelled = await insist(client, async () => {
     const answer = await client.api.request("POST", path);

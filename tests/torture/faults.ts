@@ -33,7 +33,7 @@ async function pause({ random, stopAt }: Chaos, least: number, most: number): Pr
 }
 
 async function harmEdge({ platform }: Stage, chaos: Chaos): Promise<void> {
-  while (await pause(chaos, 3_000, 12_000)) {
+  while (await pause(chaos, 3_000, 9_000)) {
     chaos.tally.add("edge killed");
     await platform.restart(chaos.random.between(0, 800));
   }
@@ -41,7 +41,7 @@ async function harmEdge({ platform }: Stage, chaos: Chaos): Promise<void> {
 
 async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
   const { random, tally } = chaos;
-  while (await pause(chaos, 2_000, 10_000)) {
+  while (await pause(chaos, 1_000, 5_000)) {
     const harm = random.pick(["killed", "stopped", "frozen"]);
     tally.add(`runner ${harm}`);
     if (harm === "frozen") {
@@ -59,7 +59,7 @@ async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
 
 async function harmNetwork(network: TcpProxy, chaos: Chaos): Promise<void> {
   const { random, tally } = chaos;
-  while (await pause(chaos, 1_500, 6_000)) {
+  while (await pause(chaos, 1_500, 7_000)) {
     const harm = random.pick(["dropped", "silent", "deaf", "slow"]);
     tally.add(`network ${harm}`);
     switch (harm) {
@@ -76,7 +76,7 @@ async function harmNetwork(network: TcpProxy, chaos: Chaos): Promise<void> {
         network.slow("answers", random.between(50, 400));
         break;
     }
-    if (harm !== "dropped") await sleep(random.between(200, 6_000));
+    if (harm !== "dropped") await sleep(random.between(200, 5_000));
     // What was on its way when a connection ends is lost: a frame cut in the middle.
     if (harm === "slow") network.dropConnections();
     network.restore();

@@ -29,9 +29,10 @@ function readFrames({ api, run, random, tally, deadline }: ReaderSettings): Read
   const frames: Frame[] = [];
   let ended = false;
   let connections = 0;
-  // Slow ones take their time over each frame; restless ones leave and come back.
+  // Slow ones take their time over each frame, restless ones leave and come back, stalled ones take nothing for a while.
   const slowMs = random.chance(25) ? random.between(5, 60) : 0;
   const restless = random.chance(25);
+  let stallMs = random.chance(15) ? random.between(2_000, 15_000) : 0;
   const readOnce = async (): Promise<void> => {
     const last = frames.at(-1);
     const resume = last === undefined ? {} : { lastEventId: last.id };
@@ -42,6 +43,11 @@ function readFrames({ api, run, random, tally, deadline }: ReaderSettings): Read
       for (let frame = await stream.next(); frame; frame = await stream.next()) {
         frames.push(frame);
         if (slowMs > 0) await sleep(slowMs);
+        if (stallMs > 0 && random.chance(5)) {
+          tally.add("readers stalled");
+          await sleep(stallMs);
+          stallMs = 0;
+        }
         if (restless && random.chance(10)) return stream.leave();
       }
       ended = isTerminalFrame(frames.at(-1) ?? neverFrame);

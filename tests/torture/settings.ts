@@ -18,8 +18,11 @@ export function readSettings(env: NodeJS.ProcessEnv) {
     seconds: TORTURE_SECONDS,
     removed: TORTURE_REMOVED,
     reportFile: TORTURE_REPORT,
+    settleMs: TORTURE_REMOVED === undefined ? settleMs : brokenSettleMs,
   };
 }
 
 /** Long enough for the last backoffs and leases, however slow the machine. */
-export const settleMs = 240_000;
+const settleMs = 240_000;
+/** Enough to tell stuck from slow: nobody waits for what never comes. */
+const brokenSettleMs = 90_000;

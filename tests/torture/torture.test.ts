@@ -6,12 +6,12 @@ import { collect } from "./collect.ts";
 import { doHarm } from "./faults.ts";
 import type { Violation } from "./record.ts";
 import { Random } from "./random.ts";
-import { readSettings, settleMs } from "./settings.ts";
+import { readSettings } from "./settings.ts";
 import { setStage } from "./stage.ts";
 import { Tally } from "./tally.ts";
 
-const { seed, seconds, removed, reportFile } = readSettings(process.env);
-const clients = 6;
+const { seed, seconds, removed, reportFile, settleMs } = readSettings(process.env);
+const clients = 10;
 const setUpMs = 60_000;
 
 it(

@@ -52,7 +52,7 @@ export interface Execution {
   readonly at: number;
 }
 
-export interface ModelCall {
+interface ModelCall {
   /** Unix ms. */
   readonly at: number;
 }

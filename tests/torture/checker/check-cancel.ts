@@ -1,7 +1,7 @@
 import type { RunRecord, Violation } from "../record.ts";
 
-/** A process that was told to stop needs a moment to be gone. */
-const slackMs = 2_000;
+/** What is under way at the end needs a moment to be gone, on a machine that has other work too. */
+const slackMs = 5_000;
 
 /** P5: once accepted, the outcome is cancelled; and nothing works behind the end. */
 export function checkCancel(run: RunRecord): readonly Violation[] {

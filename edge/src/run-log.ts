@@ -9,6 +9,7 @@ import {
   type RunLogEntry,
 } from "@millrace/durable-objects";
 import { openArchivedReader } from "./archived-reader.ts";
+import { logError } from "./log.ts";
 import { runObject } from "./objects.ts";
 import { openedReader, type OpenedReader } from "./reader-place.ts";
 
@@ -90,7 +91,11 @@ export class RunLog {
 
   /** The log in R2; null: it is not there, as far as the registry knows. */
   archived(): Promise<Archived | null> {
-    this.#known ??= this.#askRegistry();
+    // The object knows it too: that the registry is away must not keep anybody from a run.
+    this.#known ??= this.#askRegistry().catch((error: unknown) => {
+      logError("archived logs not looked up", { error });
+      return null;
+    });
     return this.#known;
   }
 

@@ -80,6 +80,13 @@ async function archiveNow(runId: string): Promise<void> {
   await vi.waitFor(async () => expect(await count(rows)).toBe(0), 20_000);
 }
 
+it("is looked for at its object when the registry is away", async () => {
+  await env.DB.exec("ALTER TABLE run_logs RENAME TO run_logs_away");
+  const unknown = await askJson(`/v1/streams/runs/${crypto.randomUUID()}`);
+  await env.DB.exec("ALTER TABLE run_logs_away RENAME TO run_logs");
+  expect(unknown.status).toBe(404);
+});
+
 describe("a log that moves", () => {
   it("is read from R2 at once, also before the registry knows of it", async () => {
     const runner = await ScriptedRunner.join();

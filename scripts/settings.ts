@@ -39,6 +39,14 @@ export const EdgeKnobs = z.object({
     .describe("off: runs reach a runner by the queue alone (on)"),
   LEASE_MS: positive.describe("a runner that is silent for this is replaced (30000)"),
   START_DEADLINE_MS: positive.describe("a run waits this long for a runner (86400000)"),
+  ARCHIVE_AFTER_MS: positive.describe("after its end a run's log is archived (600000)"),
+  LOG_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d+$/, "days")
+    .optional()
+    .describe("days for which archived logs are kept (for ever)"),
+  LONG_POLL_MS: positive.describe("a long-poll of a stream waits this long (20000)"),
+  SSE_LIFETIME_MS: positive.describe("a stream's live=sse goes on in another response (60000)"),
   LIMIT_REQUESTS_PER_SECOND: positive.describe("requests per second of one API key (1000)"),
   LIMIT_READERS_PER_LOG: positive.describe("readers of one run or stream (1000)"),
   LIMIT_READERS_PER_ORG: positive.describe("readers in all (10000)"),

@@ -46,6 +46,8 @@ export interface PlatformEnv extends QuotaVars {
   readonly START_DEADLINE_MS?: string;
   /** How long a long-poll of a stream waits for data, in milliseconds; 20000 when unset. */
   readonly LONG_POLL_MS?: string;
+  /** How long one response of `live=sse` lasts before its client goes on in another, in milliseconds; 60000 when unset. */
+  readonly SSE_LIFETIME_MS?: string;
   /** Milliseconds after its end at which the log of a run moves to R2; 10 min when unset. */
   readonly ARCHIVE_AFTER_MS?: string;
   /** Days for which archived logs are kept, for orgs that have no number of their own; for ever when unset. */

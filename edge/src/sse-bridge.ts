@@ -8,6 +8,8 @@ export interface ReaderSource {
   readonly project: (rows: string, after: number) => Frames;
   /** The client has got everything, or is gone. */
   readonly left?: () => void;
+  /** This long after its first frame the stream ends, between two frames, and the client goes on in another; unset: with the log. */
+  readonly lifetimeMs?: number;
 }
 
 const encoder = new TextEncoder();
@@ -73,6 +75,8 @@ class SseBridge {
   #isHungry = false;
   #fedAt = Date.now();
   #heartbeat: number | null = null;
+  #lifetime: number | null = null;
+  #isOld = false;
 
   constructor(source: ReaderSource, first: WebSocket, after: number) {
     this.#source = source;
@@ -99,20 +103,28 @@ class SseBridge {
     this.#line = { kind: "over" };
     this.#waiting = [];
     clearTimeout(this.#heartbeat);
+    clearTimeout(this.#lifetime);
   }
 
   // Called from every event that may have something for a hungry client, so that no promise stands between a
   // message of the object and its write to the client: with many readers that is half of what a frame costs.
   #feed(): void {
     if (!this.#isHungry) return;
+    if (this.#isOld) return this.#end();
     try {
       const frames = this.#takeWaiting();
-      if (frames !== "") return this.#give(encoder.encode(frames));
+      if (frames !== "") {
+        this.#growOld();
+        return this.#give(encoder.encode(frames));
+      }
     } catch (error) {
       return this.#fail(error);
     }
     if (this.#line.kind === "broken") void this.#reopen();
-    if (this.#line.kind !== "ended") return;
+    if (this.#line.kind === "ended") this.#end();
+  }
+
+  #end(): void {
     this.leave();
     this.#controller?.close();
   }
@@ -179,6 +191,16 @@ class SseBridge {
       if (this.#line.kind === "over") return;
       this.#beatIn(isDue ? limits.sseHeartbeatMs : limits.sseHeartbeatMs - silentMs);
     }, ms);
+  }
+
+  /** Counted from the first frame: every response takes its reader further, however long that one takes. */
+  #growOld(): void {
+    const { lifetimeMs } = this.#source;
+    if (lifetimeMs === undefined || this.#lifetime !== null) return;
+    this.#lifetime = setTimeout(() => {
+      this.#isOld = true;
+      this.#feed();
+    }, lifetimeMs);
   }
 
   async #reopen(): Promise<void> {

@@ -15,7 +15,7 @@ interface ObjectEnd {
 }
 
 /** A reader that the test feeds. `open` stands in for the object's answer to a handshake. */
-function makeReader(after = 0, refuse = false) {
+function makeReader(after = 0, refuse = false, lifetimeMs?: number) {
   const opened: ObjectEnd[] = [];
   const open = (cursor: number): WebSocket => {
     const { 0: client, 1: socket } = new WebSocketPair();
@@ -30,6 +30,7 @@ function makeReader(after = 0, refuse = false) {
     open: (cursor: number) => Promise.resolve(refuse ? null : open(cursor)),
     project: (rows: string, cursor: number) =>
       projectRows(rows, cursor, { projectId: "p", runId: "run" }),
+    ...(lifetimeMs !== undefined && { lifetimeMs }),
   };
   const reader = sseStream(source, open(after), after).getReader();
   return { reader, opened, end: (n = 0): ObjectEnd => opened[n] ?? raise(`no socket ${n}`) };
@@ -150,5 +151,17 @@ describe("the bridge", () => {
     vi.useRealTimers();
     end().socket.send(row(1, "a"));
     expect(await readIds(reader, 1)).toEqual([1]);
+  });
+
+  it("ends a stream that is old, after a whole frame, and hangs up", async () => {
+    vi.useFakeTimers();
+    const { reader, end } = makeReader(0, false, 1_000);
+    end().socket.send(row(1, "a"));
+    expect(await readIds(reader, 1)).toEqual([1]);
+    const rest = reader.read();
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.useRealTimers();
+    expect(await rest).toEqual({ done: true, value: undefined });
+    await vi.waitFor(() => expect(end().closed).toEqual([1000]), patience);
   });
 });

@@ -13,11 +13,26 @@ interface LogEvent {
 let bench: FaultBench;
 
 beforeAll(async () => {
-  bench = await startFaultBench({ vars: { LONG_POLL_MS: "2000" } });
+  bench = await startFaultBench({ vars: { LONG_POLL_MS: "2000", SSE_LIFETIME_MS: "1000" } });
   await bench.startRunner();
 });
 
 const pathOf = (runId: string): string => `/v1/streams/runs/${runId}`;
+
+/** One response of server-sent events, until the edge ends it. */
+async function followToEnd(path: string, offset: string) {
+  const { url, apiKey } = bench.platform;
+  const response = await fetch(`${url}${path}?offset=${offset}&live=sse`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const text = await response.text();
+  const valuesOf = (event: string): string[] =>
+    [...text.matchAll(new RegExp(`^event: ${event}\ndata:(.*)$`, "gm"))].map(
+      ([, value]) => value ?? "",
+    );
+  const control = JSON.parse(valuesOf("control").at(-1) ?? "{}") as { streamNextOffset: string };
+  return { data: valuesOf("data"), next: control.streamNextOffset };
+}
 
 /** Everything until the stream is closed, by the protocol's own client. */
 async function readAll(runId: string, live: "long-poll" | "sse"): Promise<readonly LogEvent[]> {
@@ -94,6 +109,17 @@ describe("a stream of one's own", () => {
     expect((await stranger.request("PUT", encodeURI(path), { body: [] })).status).toBe(201);
     expect((await stranger.request("GET", encodeURI(path))).body).toEqual([]);
     expect((await bench.api.request("GET", encodeURI(path))).body).toEqual(body);
+  });
+
+  it("is followed in one response after the other, and each goes on where the last one ended", async () => {
+    const path = "/v1/stream/in-turns";
+    expect((await bench.api.request("PUT", path, { body: [{ n: 1 }] })).status).toBe(201);
+    const first = await followToEnd(path, "-1");
+    expect(first.data).toEqual(['[{"n":1}]']);
+    expect((await bench.api.request("POST", path, { body: [{ n: 2 }] })).status).toBe(204);
+    const second = await followToEnd(path, first.next);
+    expect(second.data).toEqual(['[{"n":2}]']);
+    expect((await followToEnd(path, second.next)).data).toEqual([]);
   });
 
   it("says which header or parameter it does not understand", async () => {

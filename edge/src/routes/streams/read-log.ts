@@ -136,7 +136,8 @@ async function followBySse(
   }
   const open = async (from: number) => socketOf(await source.open(from));
   const project = framesOf(source, page.contentType, cursor);
-  const body = sseStream({ open, project, left: place.leave }, socket, after);
+  const reader = { open, project, left: place.leave, lifetimeMs: sseLifetimeMs(c) };
+  const body = sseStream(reader, socket, after);
   return c.newResponse(body, 200, {
     "content-type": "text/event-stream",
     "cache-control": "no-cache, no-store",
@@ -158,4 +159,11 @@ const LongPollMs = z.coerce.number().int().positive().default(20_000);
 
 function longPollMs(c: Context<CallerEnv>): number {
   return LongPollMs.parse(c.env.LONG_POLL_MS);
+}
+
+const SseLifetimeMs = z.coerce.number().int().positive().default(60_000);
+
+/** A tenth more or less, so that readers who came together do not come back together. */
+function sseLifetimeMs(c: Context<CallerEnv>): number {
+  return SseLifetimeMs.parse(c.env.SSE_LIFETIME_MS) * (0.9 + Math.random() * 0.2);
 }

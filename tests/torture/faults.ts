@@ -10,6 +10,9 @@ interface Chaos {
   readonly stopAt: number;
 }
 
+/** Longer than lease and grace: whoever comes back from it has been replaced. */
+const longestSilenceMs = 12_000;
+
 /** Does harm until it is time to stop. Everything that it took away is back when it resolves. */
 export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Promise<void> {
   const lane = (): Chaos => ({ random: random.branch(), tally, stopAt });
@@ -18,8 +21,8 @@ export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Pr
     harmEdge(stage, lane()),
     harmRunner(stage.places[0], lane()),
     harmRunner(stage.places[1], lane()),
-    harmNetwork(stage.inside, lane()),
-    harmNetwork(stage.outside, lane()),
+    harmNetwork(stage.inside, lane(), longestSilenceMs),
+    harmNetwork(stage.outside, lane(), 4_000),
   ]);
   stage.inside.fateOf = () => "pass";
   // A connection that loses what is said on it would do so for ever.
@@ -46,7 +49,7 @@ async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
     tally.add(`runner ${harm}`);
     if (harm === "frozen") {
       place.runner.signal("SIGSTOP");
-      await sleep(random.between(500, 9_000));
+      await sleep(random.between(500, longestSilenceMs));
       place.runner.signal("SIGCONT");
       continue;
     }
@@ -57,7 +60,7 @@ async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
   }
 }
 
-async function harmNetwork(network: TcpProxy, chaos: Chaos): Promise<void> {
+async function harmNetwork(network: TcpProxy, chaos: Chaos, mostMs: number): Promise<void> {
   const { random, tally } = chaos;
   while (await pause(chaos, 1_500, 7_000)) {
     const harm = random.pick(["dropped", "silent", "deaf", "slow"]);
@@ -76,7 +79,7 @@ async function harmNetwork(network: TcpProxy, chaos: Chaos): Promise<void> {
         network.slow("answers", random.between(50, 400));
         break;
     }
-    if (harm !== "dropped") await sleep(random.between(200, 5_000));
+    if (harm !== "dropped") await sleep(random.between(200, mostMs));
     // What was on its way when a connection ends is lost: a frame cut in the middle.
     if (harm === "slow") network.dropConnections();
     network.restore();

@@ -21,6 +21,10 @@ export const mechanisms: Readonly<Record<string, Mechanism>> = {
         /if \((\w+)\.attempt !== \w+\.writer \|\| \w+\.attempt !== \w+\.epoch\) \{/,
         "if ($1.attempt < 0) {",
       ),
+      cut(
+        /if \((\w+)\.attempt !== state\.attempt\) return \{ kind: "refused", code: "fenced" \};/,
+        "",
+      ),
     ],
   },
   "producer-numbers": {

@@ -4,7 +4,7 @@ import { check } from "./checker/check.ts";
 import { playClient, type Ledger } from "./clients.ts";
 import { collect } from "./collect.ts";
 import { doHarm } from "./faults.ts";
-import type { Violation } from "./record.ts";
+import type { TortureRecord, Violation } from "./record.ts";
 import { Random } from "./random.ts";
 import { readSettings } from "./settings.ts";
 import { setStage } from "./stage.ts";
@@ -33,15 +33,7 @@ it(
     await Promise.all([...playing, doHarm(stage, { random: random.branch(), tally, stopAt })]);
     const record = await collect(stage, ledger, deadline);
     clearInterval(telling);
-    for (const { log, readers, status } of record.runs) {
-      tally.add("events", log.length);
-      tally.add(
-        "connections of readers",
-        readers.reduce((sum, one) => sum + one.connections, 0),
-      );
-      tally.add(`runs ${status}`);
-      tally.add("attempts", log.filter(({ type }) => type === "run.started").length);
-    }
+    addFigures(tally, record, await stage.platform.log());
     const violations = check(record);
     const report = { seed, seconds, removed, violations, counts: tally.counts };
     process.stderr.write(`torture: ${describeReport(report)}\n`);
@@ -50,6 +42,23 @@ it(
   },
   setUpMs + seconds * 1_000 + settleMs + 120_000,
 );
+
+function addFigures(tally: Tally, { creates, runs }: TortureRecord, edgeLog: string): void {
+  for (const [, kind] of edgeLog.matchAll(/torture fault: (\w+)/g)) tally.add(`${kind} (binding)`);
+  tally.add("checked: answers to creates", creates.length);
+  for (const { log, readers, status, executions, modelCalls } of runs) {
+    tally.add(`runs ${status}`);
+    tally.add(
+      "connections of readers",
+      readers.reduce((sum, one) => sum + one.connections, 0),
+    );
+    tally.add("attempts", log.filter(({ type }) => type === "run.started").length);
+    tally.add("checked: events", log.length);
+    tally.add("checked: readers", readers.length);
+    tally.add("checked: commands", executions.length);
+    tally.add("checked: model calls", modelCalls.length);
+  }
+}
 
 /** A broken bundle breaks a promise hundreds of times. */
 const shown = 20;

@@ -11,6 +11,8 @@ export interface FaultRates {
   readonly late: number;
 }
 
+type FaultKind = Exclude<keyof FaultRates, "until">;
+
 interface Bindings {
   readonly DB: D1Database;
   readonly ARCHIVES: R2Bucket;
@@ -30,8 +32,8 @@ export function withFaults<Env extends Bindings>(env: Env): Env {
   if (rates === null) return env;
   const faulty: Env = {
     ...env,
-    DB: failingDatabase(env.DB, () => happens(rates, rates.d1)),
-    ARCHIVES: failingBucket(env.ARCHIVES, () => happens(rates, rates.r2)),
+    DB: failingDatabase(env.DB, () => happens(rates, "d1")),
+    ARCHIVES: failingBucket(env.ARCHIVES, () => happens(rates, "r2")),
     DISPATCH: failingQueue(env.DISPATCH, rates),
     WEBHOOKS: failingQueue(env.WEBHOOKS, rates),
   };
@@ -39,8 +41,12 @@ export function withFaults<Env extends Bindings>(env: Env): Env {
   return faulty;
 }
 
-function happens({ until }: FaultRates, percent: number): boolean {
-  return Date.now() < until && Math.random() * 100 < percent;
+/** The log is read for what happened: counts in memory would go with the next kill. */
+function happens(rates: FaultRates, kind: FaultKind): boolean {
+  const isSo = Date.now() < rates.until && Math.random() * 100 < rates[kind];
+  // oxlint-disable-next-line no-console -- this is the log
+  if (isSo) console.warn(`torture fault: ${kind}`);
+  return isSo;
 }
 
 /** Half of the failures come after the work was done: its caller cannot tell. */
@@ -101,9 +107,9 @@ function failingBucket(bucket: R2Bucket, fails: () => boolean): R2Bucket {
 
 function failingQueue(queue: Queue, rates: FaultRates): Queue {
   const send = async (message: unknown): Promise<void> => {
-    if (happens(rates, rates.lost)) return;
-    if (happens(rates, rates.doubled)) await queue.send(message);
-    const isLate = happens(rates, rates.late);
+    if (happens(rates, "lost")) return;
+    if (happens(rates, "doubled")) await queue.send(message);
+    const isLate = happens(rates, "late");
     await queue.send(message, isLate ? { delaySeconds: lateSeconds } : {});
   };
   return new Proxy(queue, {

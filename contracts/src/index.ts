@@ -5,6 +5,7 @@ export * from "./hex.ts";
 export * from "./ids.ts";
 export * from "./json.ts";
 export * from "./limits.ts";
+export * from "./log.ts";
 export * from "./log-frame.ts";
 export * from "./providers.ts";
 export * from "./run.ts";

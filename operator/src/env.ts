@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { z } from "zod";
+
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+const Knobs = z.object({
+  KUBECONFIG: z
+    .string()
+    .optional()
+    .describe("cluster to work in; without it the one this pod runs in"),
+  WATCH_NAMESPACE: z
+    .string()
+    .optional()
+    .describe("only sessions of this namespace; without it of all"),
+  POD_NAME: z
+    .string()
+    .min(1)
+    .default(hostname())
+    .describe("this process in the Lease and in Events"),
+  POD_NAMESPACE: z.string().min(1).default("default").describe("namespace of the Lease"),
+  LEASE_NAME: z.string().min(1).default("millrace-operator").describe("one replica of it leads"),
+  LEASE_SECONDS: positive(15).describe("a silent leader is replaced after this"),
+  WORKERS: positive(10).describe("sessions reconciled at a time"),
+  HTTP_HOST: z.string().min(1).default("0.0.0.0").describe("where the HTTP port listens"),
+  HTTP_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe("/healthz, /readyz, /metrics"),
+  DRAIN_DEADLINE_MS: positive(20_000).describe("from SIGTERM to the end of the process"),
+});
+
+/** Everything that the operator was told from outside. */
+export type OperatorEnv = z.output<typeof Knobs> & {
+  /** Of this process in the Lease: unique also after a restart of the container. */
+  readonly identity: string;
+};
+
+export type EnvResult =
+  | { readonly ok: true; readonly env: OperatorEnv }
+  | { readonly ok: false; readonly problem: string };
+
+/** Parses the environment. `KEY=` means "not set". Its only caller is the process. */
+export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
+  const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
+  const knobs = Knobs.safeParse(set);
+  if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
+  return { ok: true, env: { ...knobs.data, identity: `${knobs.data.POD_NAME}_${randomUUID()}` } };
+}
+
+/** What `--help` prints. */
+export function describeEnv(): string {
+  const knobs = Object.entries(Knobs.shape).map(([name, schema]) => {
+    const fallback = schema.safeParse(undefined);
+    const value = fallback.success ? (fallback.data ?? "not set") : "required";
+    return `  ${name.padEnd(18)} ${schema.description ?? ""} (${String(value)})`;
+  });
+  return [
+    "millrace operator: sessions of a Kubernetes cluster. Settings come from the environment:",
+    "",
+    ...knobs,
+    "",
+  ].join("\n");
+}

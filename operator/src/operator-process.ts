@@ -1,0 +1,75 @@
+import { writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Logger, makeLogger } from "@millrace/contracts";
+import { type OperatorEnv, describeEnv, readEnv } from "./env.ts";
+import { loadKubeConfig } from "./load-kube-config.ts";
+import { makeControllers } from "./make-controllers.ts";
+import { Operator } from "./operator.ts";
+
+const stderrFd = 2;
+const badUsage = 2;
+
+/** The operator as a process: reads its settings, works until a signal, exits. */
+export async function main(
+  raw: NodeJS.ProcessEnv,
+  facts: { readonly wantsHelp: boolean },
+): Promise<void> {
+  if (facts.wantsHelp) {
+    process.stdout.write(describeEnv());
+    return;
+  }
+  const result = readEnv(raw);
+  if (!result.ok) {
+    process.stderr.write(`${result.problem}\n\n--help lists the settings\n`);
+    process.exit(badUsage);
+  }
+  const log = makeLogger({ secrets: [], write: writeStderr });
+  exitOnBugs(log);
+  const operator = await start(result.env, log).catch((error: unknown) => {
+    log.error("the operator cannot start", { error });
+    process.exit(1);
+  });
+  drainOnSignal(operator, result.env.DRAIN_DEADLINE_MS, log);
+  await operator.finished();
+}
+
+async function start(env: OperatorEnv, log: Logger): Promise<Operator> {
+  const config = loadKubeConfig(env.KUBECONFIG);
+  const operator = new Operator({ env, config, log, makeControllers });
+  await operator.start();
+  return operator;
+}
+
+/** The first signal drains; whoever sends a second one does not want to wait. */
+function drainOnSignal(operator: Operator, deadlineMs: number, log: Logger): void {
+  let draining = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (draining) process.exit(1);
+    draining = true;
+    log.info("draining", { signal, deadlineMs });
+    const late = sleep(deadlineMs).then(() => 1);
+    const drained = operator.drain().then(() => 0);
+    void Promise.race([drained, late]).then((code) => process.exit(code));
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
+
+/** After an error that nobody expected the state is unknown; the Lease runs out and another replica goes on. */
+function exitOnBugs(log: Logger): void {
+  const exit = (error: unknown): void => {
+    log.error("unhandled error, the operator stops", { error });
+    process.exit(1);
+  };
+  process.on("uncaughtException", exit);
+  process.on("unhandledRejection", exit);
+}
+
+/** Synchronous: the line about a crash must be out before the process ends. */
+function writeStderr(line: string): void {
+  try {
+    writeSync(stderrFd, line);
+  } catch {
+    // Nobody reads the log any more (EPIPE), or cannot keep up (EAGAIN); work goes on without it.
+  }
+}

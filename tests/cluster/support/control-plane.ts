@@ -16,6 +16,11 @@ const scripts = join(import.meta.dirname, "../control-plane");
 const startTimeoutMs = 120_000;
 const run = promisify(execFile);
 
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 export interface ControlPlaneOptions {
   /** Nodes on which kwok pretends to run pods; see control-plane/kwok.yaml for how they end. Default 1. */
   readonly nodes?: number;
@@ -148,11 +153,22 @@ export class ControlPlane {
   }
 
   /** Runs kubectl as the administrator; rejects with its message when it fails. */
-  kubectl(
-    ...args: readonly string[]
-  ): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  kubectl(...args: readonly string[]): Promise<Output> {
+    return this.#kubectl(this.kubeconfig, args);
+  }
+
+  /**
+   * The same as one of `people`, with a kubeconfig of their own: `--token` beside the administrator's
+   * certificate would be ignored.
+   */
+  async kubectlAs(person: string, ...args: readonly string[]): Promise<Output> {
+    const file = await this.writeKubeconfig(`person-${person}`, this.person(person));
+    return this.#kubectl(file, args);
+  }
+
+  #kubectl(kubeconfig: string, args: readonly string[]): Promise<Output> {
     return run(binary("kubectl"), args, {
-      env: { ...process.env, KUBECONFIG: this.kubeconfig },
+      env: { ...process.env, KUBECONFIG: kubeconfig },
       maxBuffer: 64 << 20,
     });
   }

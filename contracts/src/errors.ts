@@ -50,6 +50,7 @@ export const FailureCode = z.enum([
   "no_runner",
   "workspace_unavailable",
   "archive_failed",
+  "session_failed",
   "runner_error",
 ]);
 export type FailureCode = z.infer<typeof FailureCode>;

@@ -27,7 +27,12 @@ export const Todo = z.object({
 export type Todo = z.infer<typeof Todo>;
 
 const Json = z.json();
-const Failure = z.object({ code: FailureCode, error: z.string() });
+/** `reason`: of `session_failed`, the word that a cluster has for it (session-protocol.ts). */
+const Failure = z.object({
+  code: FailureCode,
+  error: z.string(),
+  reason: z.string().optional(),
+});
 const ToolCall = { callId: z.string(), name: z.string(), phase: Phase };
 
 /** Data of the events that only the run object itself writes. */

@@ -241,8 +241,9 @@ function changeOf(event: EncodedEvent): Partial<State> {
       return { status: "succeeded", output, usage };
     }
     case "run.failed": {
-      const { code, error, usage } = dataOf(event, type);
-      return { status: "failed", error: { code, error }, usage };
+      const { code, error, reason, usage } = dataOf(event, type);
+      const cause = { code, error, ...(reason !== undefined && { reason }) };
+      return { status: "failed", error: cause, usage };
     }
     case "run.cancelled":
       return { status: "cancelled" };

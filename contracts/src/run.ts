@@ -125,13 +125,17 @@ export const RunView = z.object({
   status: RunStatus,
   /** A cancel was accepted: the outcome is, or will be, cancelled. */
   cancelled: z.boolean(),
+  /** It was asked to pause, and its runner has not answered yet. */
+  stopping: z.boolean().optional(),
   attempt: z.int(),
   failures: z.int(),
   startedAt: z.int().nullable(),
   completedAt: z.int().nullable(),
   updatedAt: z.int(),
   output: z.string().nullable(),
-  error: z.object({ code: FailureCode, error: z.string() }).nullable(),
+  error: z
+    .object({ code: FailureCode, error: z.string(), reason: z.string().optional() })
+    .nullable(),
   usage: Usage.nullable(),
   cost: Cost.nullable(),
   provider: z.string().nullable(),

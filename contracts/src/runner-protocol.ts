@@ -41,6 +41,10 @@ export const PoolHello = z.object({
   version: z.string(),
   slots: z.int().positive(),
   free: z.int().nonnegative(),
+  /** `warm`: an idle pod for one run with `workspaceBackend: "cluster"`; else (`pool`) for runs with `host`. */
+  kind: z.enum(["pool", "warm"]).optional(),
+  /** Of a warm runner, so that the operator can adopt its pod. */
+  podName: z.string().max(253).optional(),
 });
 
 /** From runner to pool. */
@@ -161,6 +165,8 @@ export const Claimed = z.object({
   /** Tool calls that a dead attempt started and never finished; they may have happened. */
   interruptedCalls: z.array(z.string()),
   cancel: z.boolean(),
+  /** The run is to pause: interrupt the work, checkpoint, end with `released {reason: "stopped"}`. */
+  stop: z.boolean().optional(),
   token: z.string(),
 });
 export type Claimed = z.infer<typeof Claimed>;
@@ -177,10 +183,12 @@ export const RunToRunner = z.discriminatedUnion("type", [
     leaseMs: z.int(),
     heartbeat: z.int().optional(),
     cancel: z.boolean().optional(),
+    stop: z.boolean().optional(),
     /** A fresh run token, when the old one is past half its life. */
     token: z.string().optional(),
   }),
   z.object({ type: z.literal("cancel") }),
+  z.object({ type: z.literal("stop") }),
   z.object({
     type: z.literal("refused"),
     code: RunRefusal,

@@ -9,6 +9,7 @@ export * from "./quotas.ts";
 export { readArchiveAfterMs } from "./run/timings.ts";
 export * from "./run/run-object.ts";
 export * from "./run/run-rpc.ts";
+export { sessionRunOf } from "./run/session-run.ts";
 export * from "./run-token.ts";
 export * from "./thread/thread-object.ts";
 export * from "./thread/thread-rpc.ts";

@@ -12,6 +12,10 @@ export const waiting = sqliteTable(
     projectId: text("project_id").notNull(),
     attempt: integer("attempt").notNull(),
     since: integer("since").notNull(),
+    /** `RunSpec` as JSON, of a run that wants a session; null: it wants a long-lived runner. */
+    spec: text("spec"),
+    /** A session was asked for: no warm runner is offered the run any more. */
+    started: integer("started").notNull().default(0),
   },
   (table) => [index("waiting_since").on(table.since)],
 );
@@ -49,4 +53,16 @@ export const holders = sqliteTable("holders", {
   projectId: text("project_id").primaryKey(),
   runnerId: text("runner_id").notNull(),
   takenAt: integer("taken_at").notNull(),
+});
+
+/** What the operator was told and has not confirmed. `body` is the message without what is made anew at each send. */
+export const commands = sqliteTable("commands", {
+  key: text("key").primaryKey(),
+  runId: text("run_id").notNull(),
+  attempt: integer("attempt").notNull(),
+  kind: text("kind", { enum: ["start", "adopt", "stop"] }).notNull(),
+  body: text("body").notNull(),
+  since: integer("since").notNull(),
+  nextAt: integer("next_at").notNull(),
+  tries: integer("tries").notNull(),
 });

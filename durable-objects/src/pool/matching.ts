@@ -26,17 +26,18 @@ export class Matching {
 
   /**
    * Offers the run to whoever should take it, if anyone can. The offer is sent before it is written: a
-   * message waits for the writes before it to reach the disk, and a pool may forget.
+   * message waits for the writes before it to reach the disk, and a pool may forget. Answers whether it was offered.
    */
-  offer(run: WaitingRun, token: string): void {
+  offer(run: WaitingRun, token: string): boolean {
     const { orgId, projectId, runId, attempt } = run;
     for (;;) {
       const runnerId = this.#choose(run);
       const socket = runnerId === null ? null : this.#runners.socketOf(runnerId);
-      if (runnerId === null || !socket) return;
+      if (runnerId === null || !socket) return false;
       if (send(socket, { type: "offer", orgId, projectId, runId, attempt, token })) {
         const deadline = Date.now() + limits.offerMs;
-        return this.#store.insertOffer({ runId, attempt, runnerId, deadline });
+        this.#store.insertOffer({ runId, attempt, runnerId, deadline });
+        return true;
       }
       this.#runners.disconnect(socket);
       this.#store.removeOffersOf(runnerId);
@@ -71,8 +72,11 @@ export class Matching {
 
   #choose(run: WaitingRun): string | null {
     const offered = this.#store.offerCounts();
+    // A run that wants a session goes to a pod that is one run's alone, any other to none of those.
+    const kind = run.spec ? "warm" : "pool";
     const candidates = this.#runners
       .all()
+      .filter((runner) => runner.kind === kind)
       .map(({ runnerId, free }) => ({ runnerId, free: free - (offered.get(runnerId) ?? 0) }));
     if (!candidates.some((candidate) => candidate.free > 0)) return null;
     const holder = this.#store.holder(run.projectId);

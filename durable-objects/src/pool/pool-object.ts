@@ -1,12 +1,16 @@
 import { DurableObject } from "cloudflare:workers";
-import { RunnerToPool } from "@millrace/contracts";
+import { RunnerToPool, type SessionRun, type SessionStop } from "@millrace/contracts";
 import { poolMigrations } from "@millrace/migrations";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
+import { CommandStore } from "./command-store.ts";
+import { Commands } from "./commands.ts";
 import { decideEnqueue } from "./decide-enqueue.ts";
 import { Matching, send } from "./matching.ts";
-import { poolSocketPath } from "./pool-rpc.ts";
-import type { PoolRpc, WaitingRun } from "./pool-rpc.ts";
+import { hearOperator } from "./hear-operator.ts";
+import { Operators, tell } from "./operators.ts";
+import { operatorSocketPath, poolSocketPath } from "./pool-rpc.ts";
+import type { PoolRpc, PoolView, WaitingRun } from "./pool-rpc.ts";
 import { Runners } from "./runners.ts";
 import type { Runner } from "./state.ts";
 import { PoolStore } from "./store.ts";
@@ -17,13 +21,17 @@ const forgetMs = 24 * 60 * 60_000;
 type Message<Type extends RunnerToPool["type"]> = Extract<RunnerToPool, { readonly type: Type }>;
 
 /**
- * Brings waiting runs and connected runners together. It only matches: who executes is decided by the
- * claim at the run object, so whatever a pool forgets or does twice costs time, never a run.
+ * Brings waiting runs and connected runners together, and has the operator of a cluster start sessions for runs that want
+ * one. It only matches: who executes is decided by the claim at the run object, so whatever a pool forgets or does twice
+ * costs time, never a run.
  */
 export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
   readonly #store: PoolStore;
   readonly #runners: Runners;
   readonly #matching: Matching;
+  readonly #operators: Operators;
+  readonly #outbox: CommandStore;
+  readonly #commands: Commands;
   /** Where the alarm is known to stand; null after a restart, when it is set anew. */
   #alarmAt: number | null = null;
 
@@ -32,6 +40,9 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     this.#store = new PoolStore(ctx.storage);
     this.#runners = new Runners(ctx.getWebSockets());
     this.#matching = new Matching(this.#store, this.#runners, env.RUN_TOKEN_SECRET);
+    this.#operators = new Operators(ctx.getWebSockets());
+    this.#outbox = new CommandStore(ctx.storage);
+    this.#commands = new Commands(this.#outbox, this.#operators, env.RUN_TOKEN_SECRET);
     applyMigrations(ctx.storage, poolMigrations);
     this.#store.keepOffersOf(this.#runners.all().map((runner) => runner.runnerId));
   }
@@ -44,18 +55,18 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
         return;
       case "known":
         this.#store.forgiveSilence(run.runId);
-        if (!this.#store.offer(run.runId)) this.#matching.offer(run, token);
+        if (!this.#store.offer(run.runId)) this.#place(run, token);
         break;
       case "replace":
         this.#matching.drop(run.runId);
-        this.#matching.offer(run, token);
         this.#store.insertWaiting(run, Date.now());
+        this.#place(run, token);
         break;
       case "wait":
-        this.#matching.offer(run, token);
-        this.#store.insertWaiting(run, Date.now());
+        this.#placeNew(run, token);
         break;
     }
+    if (run.spec) await this.#commands.send();
     this.#armAlarm();
   }
 
@@ -63,23 +74,52 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     const run = this.#store.waiting(runId);
     const offer = this.#store.offer(runId);
     this.#matching.drop(runId);
+    this.#commands.withdraw(runId);
     if (!offer || !run) return;
     // Most often the run was claimed, and the claim has overtaken its accept.
-    this.#store.saveHolder(run.projectId, offer.runnerId, Date.now());
+    this.#taken(run, offer.runnerId);
     await this.#offerWaiting();
+  }
+
+  async stopSession(stop: Omit<SessionStop, "type" | "key">): Promise<void> {
+    this.#commands.stop(stop);
+    await this.#commands.send();
+    this.#armAlarm();
+  }
+
+  async runChanged(run: SessionRun): Promise<void> {
+    for (const socket of this.#operators.sockets()) tell(socket, { type: "run.changed", run });
+  }
+
+  async view(): Promise<PoolView> {
+    const runners = this.#runners.all();
+    const total = (of: "slots" | "free") => runners.reduce((sum, runner) => sum + runner[of], 0);
+    return {
+      waiting: this.#store.waitingCount(),
+      runners: {
+        connected: runners.length,
+        slots: total("slots"),
+        free: total("free"),
+        warm: runners.filter(({ kind }) => kind === "warm").length,
+      },
+      ...this.#operators.view(),
+    };
   }
 
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    if (pathname !== poolSocketPath) return new Response(null, { status: 404 });
+    const isOperator = pathname === operatorSocketPath;
+    if (!isOperator && pathname !== poolSocketPath) return new Response(null, { status: 404 });
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
-    this.#runners.connect(server, searchParams.get("orgId") ?? "", searchParams.get("pool") ?? "");
+    const sockets = isOperator ? this.#operators : this.#runners;
+    sockets.connect(server, searchParams.get("orgId") ?? "", searchParams.get("pool") ?? "");
     return new Response(null, { status: 101, webSocket: client });
   }
 
   override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
+    if (this.#operators.has(socket)) return this.#hearOperator(socket, text);
     const message = parseMessage(text);
     if (!message) return this.#refuse(socket, "not a message of the pool protocol");
     if (message.type === "hello") return this.#greet(socket, message);
@@ -114,13 +154,14 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
       this.#store.insertRefusal(offer.runId, offer.runnerId, "silent");
     }
     for (const runId of this.#store.prune(now - forgetMs)) this.#matching.drop(runId);
+    this.#outbox.forget(now - forgetMs);
     this.#armAlarm();
     await this.#offerWaiting();
   }
 
   /** The newest socket of a runner counts; what was offered on an older one may never have arrived. */
   async #greet(socket: WebSocket, hello: Message<"hello">): Promise<void> {
-    const { runnerId, slots, free } = hello;
+    const { runnerId, slots, free, kind = "pool", podName = null } = hello;
     const older = this.#runners.socketOf(runnerId);
     if (older && older !== socket) {
       this.#runners.disconnect(older);
@@ -128,7 +169,7 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     }
     this.#store.removeOffersOf(runnerId);
     this.#store.forgiveRunner(runnerId);
-    const place = this.#runners.join(socket, { runnerId, slots, free });
+    const place = this.#runners.join(socket, { runnerId, slots, free, kind, podName });
     if (!place) return;
     send(socket, { type: "welcome", ...place });
     await this.#offerWaiting();
@@ -139,7 +180,42 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     const run = this.#store.waiting(runId);
     if (run?.attempt !== attempt) return;
     this.#matching.drop(runId, runner.runnerId);
-    this.#store.saveHolder(run.projectId, runner.runnerId, Date.now());
+    this.#taken(run, runner.runnerId);
+    this.ctx.waitUntil(this.#commands.send());
+  }
+
+  /** A runner has the run. The pod of a warm one becomes the run's session. */
+  #taken(run: WaitingRun, runnerId: string): void {
+    if (run.spec === undefined) {
+      return this.#store.saveHolder(run.projectId, runnerId, Date.now());
+    }
+    const podName = this.#runners.runnerBy(runnerId)?.podName ?? null;
+    this.#commands.start(run, run.spec, { runnerId, podName });
+  }
+
+  /** Written after the offer is sent: a user waits for it, and it would wait for the disk. */
+  #placeNew(run: WaitingRun, token: string): void {
+    const isOffered = this.#matching.offer(run, token);
+    this.#store.insertWaiting(run, Date.now());
+    if (!isOffered) this.#startSession(run);
+  }
+
+  #place(run: WaitingRun, token: string): void {
+    if (!this.#matching.offer(run, token)) this.#startSession(run);
+  }
+
+  /** No warm runner can take it. */
+  #startSession(run: WaitingRun): void {
+    if (run.spec === undefined) return;
+    this.#store.markStarted(run.runId);
+    this.#commands.start(run, run.spec);
+  }
+
+  async #hearOperator(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
+    const parts = { env: this.env, operators: this.#operators, commands: this.#commands };
+    const heard = await hearOperator(socket, text, parts);
+    if (!heard) return this.#refuse(socket, "not a message of the operator protocol");
+    this.#armAlarm();
   }
 
   /** Declined: the next runner is asked at once. */
@@ -165,6 +241,7 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
 
   /** A runner that is gone answers no offer: the next is asked at once. */
   async #leave(socket: WebSocket): Promise<void> {
+    this.#operators.disconnect(socket);
     const runner = this.#runners.disconnect(socket);
     if (!runner) return;
     this.#store.removeOffersOf(runner.runnerId);
@@ -173,16 +250,23 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
 
   async #offerWaiting(): Promise<void> {
     await this.#matching.offerWaiting();
+    // Whom a warm runner would not take, gets a session of its own.
+    for (const run of this.#store.unoffered()) this.#startSession(run);
+    await this.#commands.send();
     this.#armAlarm();
   }
 
   /** One alarm for deadlines and forgetting. An early one is left where it is: it finds nothing to do. */
   #armAlarm(): void {
-    const at = this.#store.nextDue(forgetMs);
+    const at = earliest(this.#store.nextDue(forgetMs), this.#commands.nextAt());
     if (at === null || (this.#alarmAt !== null && this.#alarmAt <= at)) return;
     this.#alarmAt = at;
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
+}
+
+function earliest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 function parseMessage(text: string | ArrayBuffer): RunnerToPool | null {

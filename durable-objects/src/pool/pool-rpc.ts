@@ -1,9 +1,13 @@
+import type { PoolStatus, RunSpec, SessionRun, SessionStop } from "@millrace/contracts";
+
 /** A run that wants a runner. Asked twice, it waits once. */
 export interface WaitingRun {
   readonly orgId: string;
   readonly projectId: string;
   readonly runId: string;
   readonly attempt: number;
+  /** Of a run that wants a session in a cluster; no long-lived runner is offered it. */
+  readonly spec?: RunSpec;
 }
 
 /** What run objects may ask of a pool. It is an accelerator: it may forget, the run's alarm asks again. */
@@ -12,10 +16,37 @@ export interface PoolRpc {
   enqueue(waiting: WaitingRun): Promise<void>;
   /** The run needs no runner any more (claimed, cancelled, failed). */
   withdraw(runId: string): Promise<void>;
+  /** Has the operator end an attempt; answers when that is written down. Again: nothing. */
+  stopSession(stop: Omit<SessionStop, "type" | "key">): Promise<void>;
+  /** Tells the operators that are connected. */
+  runChanged(run: SessionRun): Promise<void>;
+  /** How the pool is now. */
+  view(): Promise<PoolView>;
+}
+
+export interface PoolView {
+  readonly waiting: number;
+  readonly runners: {
+    readonly connected: number;
+    readonly slots: number;
+    readonly free: number;
+    readonly warm: number;
+  };
+  readonly operators: readonly {
+    readonly operatorId: string;
+    readonly version: string;
+    readonly leader: boolean;
+    readonly connectedAt: number;
+    readonly lastSeenAt: number;
+  }[];
+  /** The leader's last word; null: none is connected. */
+  readonly status: PoolStatus | null;
+  readonly lastSeenAt: number | null;
 }
 
 /**
- * The pool socket is opened with `fetch` and an Upgrade header on `https://pool/socket?orgId=&pool=`;
- * the edge has checked the pool token.
+ * Both sockets are opened with `fetch` and an Upgrade header on `https://pool/socket?orgId=&pool=` (a runner's) or
+ * `/operator`; the edge has checked the pool token.
  */
 export const poolSocketPath = "/socket";
+export const operatorSocketPath = "/operator";

@@ -5,7 +5,15 @@ import type { Runner } from "./state.ts";
 const Attachment = z.object({
   orgId: z.string(),
   pool: z.string(),
-  runner: z.object({ runnerId: z.string(), slots: z.number(), free: z.number() }).nullable(),
+  runner: z
+    .object({
+      runnerId: z.string(),
+      slots: z.number(),
+      free: z.number(),
+      kind: z.enum(["pool", "warm"]).default("pool"),
+      podName: z.string().nullable().default(null),
+    })
+    .nullable(),
 });
 type Attachment = z.infer<typeof Attachment>;
 
@@ -18,6 +26,14 @@ export class Runners {
       const read = Attachment.safeParse(socket.deserializeAttachment());
       if (read.success) this.#attachments.set(socket, read.data);
     }
+  }
+
+  has(socket: WebSocket): boolean {
+    return this.#attachments.has(socket);
+  }
+
+  runnerBy(runnerId: string): Runner | null {
+    return this.all().find((runner) => runner.runnerId === runnerId) ?? null;
   }
 
   /** A socket that has not said hello. */

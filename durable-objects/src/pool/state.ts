@@ -4,6 +4,8 @@ export interface Runner {
   readonly slots: number;
   /** Slots that it last reported free, less what it accepted since. Offers without an answer come off this. */
   readonly free: number;
+  readonly kind: "pool" | "warm";
+  readonly podName: string | null;
 }
 
 /** A run that a runner has been asked to take. */

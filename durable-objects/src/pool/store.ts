@@ -1,10 +1,17 @@
+import { RunSpec } from "@millrace/contracts";
 import type { WaitingRun } from "./pool-rpc.ts";
 import type { RefusalReason, StandingOffer } from "./state.ts";
 
 type Row<T> = Record<keyof T & string, SqlStorageValue> & { [Column in keyof T]: T[Column] };
 
 const waitingColumns = `waiting.org_id AS orgId, waiting.project_id AS projectId,
-  waiting.run_id AS runId, waiting.attempt AS attempt`;
+  waiting.run_id AS runId, waiting.attempt AS attempt, waiting.spec AS spec`;
+
+type WaitingRow = Row<Omit<WaitingRun, "spec"> & { readonly spec: string | null }>;
+
+function toWaiting({ spec, ...run }: WaitingRow): WaitingRun {
+  return spec === null ? run : { ...run, spec: RunSpec.parse(JSON.parse(spec)) };
+}
 const offerColumns = "run_id AS runId, attempt, runner_id AS runnerId, deadline";
 
 /** The pool's SQL; the tables stand in migrations/src/pool.ts. Writes of one turn commit together. */
@@ -16,31 +23,41 @@ export class PoolStore {
   }
 
   waiting(runId: string): WaitingRun | null {
-    const [run] = this.#sql.exec<Row<WaitingRun>>(
+    const [run] = this.#sql.exec<WaitingRow>(
       `SELECT ${waitingColumns} FROM waiting WHERE run_id = ?`,
       runId,
     );
-    return run ?? null;
+    return run ? toWaiting(run) : null;
   }
 
   insertWaiting(run: WaitingRun, since: number): void {
     this.#sql.exec(
-      "INSERT INTO waiting (org_id, project_id, run_id, attempt, since) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO waiting (org_id, project_id, run_id, attempt, since, spec) VALUES (?, ?, ?, ?, ?, ?)",
       run.orgId,
       run.projectId,
       run.runId,
       run.attempt,
       since,
+      run.spec ? JSON.stringify(run.spec) : null,
     );
+  }
+
+  /** A session was asked for: it is not offered any more. */
+  markStarted(runId: string): void {
+    this.#sql.exec("UPDATE waiting SET started = 1 WHERE run_id = ?", runId);
+  }
+
+  waitingCount(): number {
+    return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM waiting").one().n;
   }
 
   /** Runs that nobody has been asked to take, longest waiting first. */
   unoffered(): readonly WaitingRun[] {
-    const runs = this.#sql.exec<Row<WaitingRun>>(
+    const runs = this.#sql.exec<WaitingRow>(
       `SELECT ${waitingColumns} FROM waiting
-       WHERE run_id NOT IN (SELECT run_id FROM offers) ORDER BY place`,
+       WHERE started = 0 AND run_id NOT IN (SELECT run_id FROM offers) ORDER BY place`,
     );
-    return runs.toArray();
+    return runs.toArray().map(toWaiting);
   }
 
   /** The run no longer waits, and nothing is remembered of who would not take it. */

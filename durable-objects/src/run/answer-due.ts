@@ -31,6 +31,9 @@ export function answerDue(run: OpenRun, store: RunStore, alarm: Alarm): readonly
 function isEffect({ what }: DueItem): boolean {
   return (
     what === "dispatch" ||
+    what === "session_stop" ||
+    what === "pool" ||
+    what.startsWith("fence:") ||
     what === "report" ||
     what === "index" ||
     what === "artifacts" ||
@@ -43,11 +46,12 @@ function isEffect({ what }: DueItem): boolean {
 
 /** Tries to fulfil what is owed; a failure is left to the next alarm. */
 export async function performEffect(run: OpenRun, { what }: DueItem): Promise<void> {
-  if (what !== "dispatch") {
-    await run.outbox.deliver(what);
+  if (what === "dispatch") {
+    if (run.record.state.stage.kind === "dispatched") await run.outbox.dispatch();
     return;
   }
-  if (run.record.state.stage.kind === "dispatched") await run.outbox.dispatch();
+  if (what === "session_stop") await run.sessions.stop();
+  else await run.outbox.deliver(what);
 }
 
 /** One bad item must not keep the others waiting, nor come back at once for ever. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { stages, stateIn, t0 } from "../testing/run-state.ts";
-import { decideCancel } from "./decide-cancel.ts";
+import { decideCancel, decideCancelAck } from "./decide-cancel.ts";
 
-const cancel = { by: "user", now: t0 + 5, forceMs: 30 };
+const cancel = { by: "user", now: t0 + 5, forceMs: 30, ackMs: null };
 
 describe("decideCancel", () => {
   it.for([
@@ -10,6 +10,8 @@ describe("decideCancel", () => {
     ["queued", "over"],
     ["dispatched", "over"],
     ["running", "cancelling"],
+    ["stopping", "cancelling"],
+    ["waiting", "over"],
     ["cancelling", null],
     ["over", null],
   ] as const)("of a %s run leads to %s", ([stage, expected]) => {
@@ -22,6 +24,20 @@ describe("decideCancel", () => {
 
   it("gives the runner a deadline", () => {
     const change = decideCancel(stateIn(stages.running), cancel);
-    expect(change?.state.stage).toEqual({ kind: "cancelling", runnerId: "r", forceAt: t0 + 35 });
+    expect(change?.state.stage).toEqual({
+      kind: "cancelling",
+      runnerId: "r",
+      forceAt: t0 + 35,
+      stopAt: null,
+    });
+  });
+
+  it("has the session stopped, unless the runner acknowledges", () => {
+    const change = decideCancel(stateIn(stages.running), { ...cancel, ackMs: 5 });
+    expect(change?.state.stage).toMatchObject({ kind: "cancelling", stopAt: t0 + 10 });
+    const acked = change && decideCancelAck(change.state);
+    expect(acked?.stage).toMatchObject({ kind: "cancelling", forceAt: t0 + 35, stopAt: null });
+    expect(acked && decideCancelAck(acked)).toBeNull();
+    expect(decideCancelAck(stateIn(stages.stopping))).toBeNull();
   });
 });

@@ -5,6 +5,8 @@ export interface Cancel {
   readonly now: number;
   /** How long the runner has to answer before the run ends without it. */
   readonly forceMs: number;
+  /** How long it has to acknowledge before its session is stopped; null: no operator could stop it. */
+  readonly ackMs: number | null;
 }
 
 /** Null: nothing changes, because the run is over or a cancel is under way. */
@@ -18,6 +20,7 @@ export function decideCancel(state: RunState, cancel: Cancel): Change | null {
     case "created":
     case "queued":
     case "dispatched":
+    case "waiting":
       // Nobody executes it, so there is nobody to wait for.
       return {
         state: {
@@ -30,6 +33,7 @@ export function decideCancel(state: RunState, cancel: Cancel): Change | null {
         events: [cancelling, { type: "run.cancelled", data: {} }],
       };
     case "running":
+    case "stopping":
       return {
         state: {
           ...state,
@@ -37,10 +41,18 @@ export function decideCancel(state: RunState, cancel: Cancel): Change | null {
             kind: "cancelling",
             runnerId: stage.runnerId,
             forceAt: cancel.now + cancel.forceMs,
+            stopAt: cancel.ackMs === null ? null : cancel.now + cancel.ackMs,
           },
           updatedAt: cancel.now,
         },
         events: [cancelling],
       };
   }
+}
+
+/** The runner has seen the cancel: it ends by itself. Null: that was known, or no cancel is under way. */
+export function decideCancelAck(state: RunState): RunState | null {
+  const { stage } = state;
+  if (stage.kind !== "cancelling" || stage.stopAt === null) return null;
+  return { ...state, stage: { ...stage, stopAt: null } };
 }

@@ -16,6 +16,8 @@ describe("decideClaim", () => {
     ["running", { ...claim, attempt: 2 }, "fenced"],
     ["cancelling", claim, "again"],
     ["cancelling", { ...claim, runnerId: "other" }, "lease_held"],
+    ["stopping", claim, "again"],
+    ["waiting", claim, "fenced"],
     ["over", claim, "run_over"],
     ["over", { ...claim, attempt: 2 }, "run_over"],
   ] as const)("of a %s run, %o: %s", ([stage, asked, expected]) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { stages, stateIn, t0 } from "../testing/run-state.ts";
-import { decideDispatch, decideStartDeadline, isCurrent } from "./decide-dispatch.ts";
+import { decideDispatch, decideStartDeadline, isCurrent, mayStart } from "./decide-dispatch.ts";
 
 describe("decideDispatch", () => {
   it.for([
@@ -9,6 +9,8 @@ describe("decideDispatch", () => {
     ["dispatched", null],
     ["running", null],
     ["cancelling", null],
+    ["stopping", null],
+    ["waiting", null],
     ["over", null],
   ] as const)("of a %s run allocates attempt %s", ([stage, attempt]) => {
     const change = decideDispatch(stateIn(stages[stage]), t0 + 1);
@@ -35,7 +37,20 @@ describe("decideStartDeadline", () => {
 describe("isCurrent", () => {
   it("is true for the attempt that a runner holds", () => {
     const current = Object.values(stages).filter((stage) => isCurrent(stateIn(stage), 1));
-    expect(current.map(({ kind }) => kind)).toEqual(["running", "cancelling"]);
+    expect(current.map(({ kind }) => kind)).toEqual(["running", "cancelling", "stopping"]);
     expect(isCurrent(stateIn(stages.running), 2)).toBe(false);
+  });
+});
+
+describe("mayStart", () => {
+  it("is true for the attempt that is under way, claimed or not", () => {
+    const current = Object.values(stages).filter((stage) => mayStart(stateIn(stage), 1));
+    expect(current.map(({ kind }) => kind)).toEqual([
+      "dispatched",
+      "running",
+      "cancelling",
+      "stopping",
+    ]);
+    expect(mayStart(stateIn(stages.dispatched), 2)).toBe(false);
   });
 });

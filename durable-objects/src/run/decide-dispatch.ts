@@ -53,3 +53,9 @@ export function decideStartDeadline(
 export function isCurrent(state: RunState, attempt: number): boolean {
   return runnerOf(state.stage) !== null && state.attempt === attempt;
 }
+
+/** May this attempt still execute, or begin to? */
+export function mayStart(state: RunState, attempt: number): boolean {
+  if (state.attempt !== attempt) return false;
+  return state.stage.kind === "dispatched" || runnerOf(state.stage) !== null;
+}

@@ -13,6 +13,8 @@ describe("waitsOf", () => {
     ["dispatched", { dispatch: t0 + 10_000, start_deadline: t0 + dayMs }],
     ["running", {}],
     ["cancelling", { cancel_force: t0 }],
+    ["stopping", { session_stop: t0 }],
+    ["waiting", {}],
     ["over", {}],
   ] as const)("a %s run waits for %o", ([stage, expected]) => {
     expect(Object.fromEntries(waitsOf(stages[stage], timings))).toEqual(expected);

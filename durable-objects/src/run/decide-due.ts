@@ -3,7 +3,7 @@ import type { Stage } from "./state.ts";
 import type { Timings } from "./timings.ts";
 
 /** Waits that the stage alone decides. The lease moves without the stage and is kept beside them. */
-export type StageWait = "backoff" | "dispatch" | "start_deadline" | "cancel_force";
+export type StageWait = "backoff" | "dispatch" | "start_deadline" | "cancel_force" | "session_stop";
 
 /** Everything else that can be due: an effect that is owed to somebody, or a reader to be looked after. */
 export type Owed =
@@ -12,6 +12,10 @@ export type Owed =
   | "artifacts"
   | "archive"
   | "archived"
+  /** The pool's operators are told how the run stands. */
+  | "pool"
+  /** The session of an attempt that nobody waits for any more is to be stopped. */
+  | `fence:${number}`
   | `abort:${string}`
   | WebhookKey;
 
@@ -33,6 +37,7 @@ export function waitsOf(stage: Stage, timings: Timings): ReadonlyMap<StageWait, 
   switch (stage.kind) {
     case "created":
     case "running":
+    case "waiting":
     case "over":
       return new Map();
     case "queued":
@@ -43,8 +48,17 @@ export function waitsOf(stage: Stage, timings: Timings): ReadonlyMap<StageWait, 
         ["start_deadline", stage.since + timings.startDeadlineMs],
       ]);
     case "cancelling":
-      return new Map([["cancel_force", stage.forceAt]]);
+      return new Map<StageWait, number>([
+        ["cancel_force", stage.forceAt],
+        ...stopWait(stage.stopAt),
+      ]);
+    case "stopping":
+      return new Map(stopWait(stage.stopAt));
   }
+}
+
+function stopWait(at: number | null): [StageWait, number][] {
+  return at === null ? [] : [["session_stop", at]];
 }
 
 const maxRetryMs = 5 * 60_000;

@@ -92,6 +92,57 @@ describe("decideOutcome of a running attempt", () => {
   });
 });
 
+const sessionOver = {
+  kind: "session_over",
+  reason: "OutOfMemory",
+  error: "killed",
+  retryable: true,
+} as const;
+
+describe("decideOutcome of a session", () => {
+  it("counts its loss as a failure, with the cluster's word for it", () => {
+    const { state, events } = decide(sessionOver);
+    expect(state).toMatchObject({ stage: { kind: "queued" }, failures: 1 });
+    const cause = { code: "session_failed", reason: "OutOfMemory", error: "killed" };
+    expect(events).toMatchObject([{ type: "run.attempt_failed", data: cause }, {}]);
+  });
+
+  it.for([
+    [{ ...sessionOver, retryable: false }, 0, stages.running],
+    [sessionOver, 2, stages.running],
+    [sessionOver, 2, stages.dispatched],
+  ] as const)("fails the run for good: %o after %i failures", ([end, failures, stage]) => {
+    const { state, events } = decide(end, { failures, stage });
+    expect(state.stage).toMatchObject({ outcome: "failed", uploadsUntil: null });
+    expect(state.error).toMatchObject({ code: "session_failed", reason: "OutOfMemory" });
+    expect(events).toMatchObject([{ type: "run.failed", data: { reason: "OutOfMemory" } }]);
+  });
+});
+
+describe("decideOutcome of a run that is to pause", () => {
+  it.for([
+    [{ kind: "released", reason: "stopped" }, "waiting"],
+    [{ kind: "released", reason: "drain" }, "waiting"],
+    [{ kind: "cancelled" }, "waiting"],
+    [{ kind: "lease_expired" }, "waiting"],
+    [sessionOver, "waiting"],
+    [retryable, "waiting"],
+    [{ ...retryable, retryable: false }, "over"],
+    [{ kind: "succeeded", output: "x" }, "over"],
+  ] as const)("%o leads to %s", ([end, stage]) => {
+    const { state, events } = decide(end, { stage: stages.stopping });
+    expect(state.stage.kind).toBe(stage);
+    if (stage === "over") return;
+    expect(state.failures).toBe(0);
+    expect(events).toEqual([{ type: "run.waiting", data: { reason: "stopped" } }]);
+  });
+
+  it("pauses too when the runner was told by its own cluster", () => {
+    const { state } = decide({ kind: "released", reason: "stopped" });
+    expect(state.stage).toEqual({ kind: "waiting", since: now });
+  });
+});
+
 describe("decideOutcome while cancelling", () => {
   it.for([
     [{ kind: "succeeded", output: "x" }, { reported: "succeeded" }],
@@ -101,11 +152,12 @@ describe("decideOutcome while cancelling", () => {
       { kind: "released", reason: "drain" },
       { forced: true, stopped: true },
     ],
+    [sessionOver, { forced: true, stopped: true }],
     [{ kind: "lease_expired" }, { forced: true, stopped: false }],
     [{ kind: "cancel_unanswered" }, { forced: true, stopped: false }],
   ] as const)("%o ends cancelled", ([end, data]) => {
     const { state, events } = decide(end, { stage: stages.cancelling });
-    const isGone = ["lease_expired", "cancel_unanswered", "released"].includes(end.kind);
+    const isGone = !["succeeded", "failed", "cancelled"].includes(end.kind);
     expect(state.stage).toEqual({
       kind: "over",
       outcome: "cancelled",

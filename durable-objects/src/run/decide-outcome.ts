@@ -1,5 +1,6 @@
 import type { FailureCode, NewEvent, Outcome, TerminalStatus } from "@millrace/contracts";
 import type { Interrupted } from "./open-constructs.ts";
+import { paused } from "./decide-pause.ts";
 import type { Change, RunState } from "./state.ts";
 
 /** How an attempt ended: by the runner's word, or by what the object saw. */
@@ -7,6 +8,13 @@ export type AttemptEnd =
   | Outcome
   /** Its lease ended: nobody knows whether it lives, so it is fenced. */
   | { readonly kind: "lease_expired" }
+  /** Its session is known to be dead. */
+  | {
+      readonly kind: "session_over";
+      readonly reason: string;
+      readonly error: string;
+      readonly retryable: boolean;
+    }
   /** It did not answer a cancel in time. */
   | { readonly kind: "cancel_unanswered" };
 
@@ -32,9 +40,30 @@ export function decideOutcome(state: RunState, ended: EndedAttempt): Change {
     superseded: ended.interrupted.superseded ?? state.superseded,
     updatedAt: ended.now,
   };
-  const change =
-    state.stage.kind === "cancelling" ? cancelled(closed, ended) : judged(closed, ended);
+  const change = decideByStage(closed, ended);
   return { ...change, events: [...ended.interrupted.closers, ...change.events] };
+}
+
+function decideByStage(state: RunState, ended: EndedAttempt): Change {
+  if (state.stage.kind === "cancelling") return cancelled(state, ended);
+  if (state.stage.kind === "stopping" && mayPause(ended.end)) return paused(state, ended.now);
+  return judged(state, ended);
+}
+
+/** A run that was to pause and lost its runner over it is paused: that is no failure. */
+function mayPause(end: AttemptEnd): boolean {
+  switch (end.kind) {
+    case "succeeded":
+      return false;
+    case "failed":
+      return end.retryable;
+    case "released":
+    case "cancelled":
+    case "lease_expired":
+    case "session_over":
+    case "cancel_unanswered":
+      return true;
+  }
 }
 
 function judged(state: RunState, ended: EndedAttempt): Change {
@@ -43,7 +72,9 @@ function judged(state: RunState, ended: EndedAttempt): Change {
     case "succeeded":
       return succeeded(state, end.output, ended);
     case "released":
-      return requeued(state, ended.now, 0);
+      return end.reason === "stopped" ? paused(state, ended.now) : requeued(state, ended.now, 0);
+    case "session_over":
+      return failed(state, { ...end, code: "session_failed" }, ended);
     case "failed":
       return failed(state, end, ended);
     case "cancelled":
@@ -78,6 +109,7 @@ function cancelled(state: RunState, ended: EndedAttempt): Change {
         events: [{ type: "run.cancelled", data: { reported: end.kind } }],
       };
     case "released":
+    case "session_over":
       return {
         state: over(state, "cancelled", ended),
         events: [{ type: "run.cancelled", data: { forced: true, stopped: true } }],
@@ -102,16 +134,18 @@ function succeeded(state: RunState, output: string, ended: EndedAttempt): Change
 interface Failure {
   readonly code: FailureCode;
   readonly error: string;
+  readonly reason?: string;
   readonly retryable: boolean;
 }
 
 function failed(state: RunState, failure: Failure, ended: EndedAttempt): Change {
   const failures = state.failures + 1;
-  const { code, error } = failure;
-  const counted: RunState = { ...state, failures, error: { code, error } };
+  const { code, error, reason } = failure;
+  const cause = { code, error, ...(reason !== undefined && { reason }) };
+  const counted: RunState = { ...state, failures, error: cause };
   const budget = { attempts: failures, maxAttempts: ended.maxAttempts };
   if (!failure.retryable || failures >= ended.maxAttempts) {
-    const data = { code, error, ...budget, usage: state.usage };
+    const data = { ...cause, ...budget, usage: state.usage };
     const durationMs = durationOf(state, ended.now);
     return {
       state: over(counted, "failed", ended),
@@ -123,7 +157,7 @@ function failed(state: RunState, failure: Failure, ended: EndedAttempt): Change 
   return {
     state: next.state,
     events: [
-      { type: "run.attempt_failed", data: { attempt: state.attempt, code, error, ...budget } },
+      { type: "run.attempt_failed", data: { attempt: state.attempt, ...cause, ...budget } },
       ...next.events,
     ],
   };
@@ -141,7 +175,8 @@ function requeued(state: RunState, now: number, backoffMs: number): Change {
  * back has stopped.
  */
 function over(state: RunState, outcome: TerminalStatus, ended: EndedAttempt): RunState {
-  const isGone = ["lease_expired", "cancel_unanswered", "released"].includes(ended.end.kind);
+  const gone = ["lease_expired", "cancel_unanswered", "released", "session_over"];
+  const isGone = gone.includes(ended.end.kind);
   const uploadsUntil = isGone ? null : ended.now + ended.lateArchiveMs;
   return {
     ...state,

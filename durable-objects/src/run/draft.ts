@@ -94,11 +94,21 @@ export class Draft {
       now: this.now,
       jitter,
     };
+    const { attempt } = this.state;
     this.apply(decideOutcome(this.state, ended));
     this.lease = null;
+    // It may live on; whoever started it is to end it.
+    const isUnknown = end.kind === "lease_expired" || end.kind === "cancel_unanswered";
+    if (isUnknown && spec.workspaceBackend === "cluster") this.fence(attempt);
     this.#abandonUploads();
     const { stage } = this.state;
     if (stage.kind === "queued" && stage.readyAt <= this.now) this.dispatch();
+  }
+
+  /** Has the session of an attempt stopped, which may execute it still. */
+  fence(attempt: number): void {
+    const what = `fence:${attempt}` as const;
+    this.due.set(what, { what, at: this.now, tries: 0, mark: 0 });
   }
 
   /** The run's predecessors are over: its first attempt may go. */

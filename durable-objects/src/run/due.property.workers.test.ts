@@ -59,7 +59,12 @@ function change(draft: Draft, what: (typeof Changes)[number]): void {
   if (what === "claim") claim(draft);
   if (what === "touch") draft.state = { ...state, updatedAt: now };
   if (what === "cancel") {
-    const cancelled = decideCancel(state, { by: "u", now, forceMs: timings.cancelForceMs });
+    const cancelled = decideCancel(state, {
+      by: "u",
+      now,
+      forceMs: timings.cancelForceMs,
+      ackMs: null,
+    });
     if (cancelled !== null) draft.apply(cancelled);
   }
   if (runnerOf(state.stage) !== null) endAttempt(draft, what);

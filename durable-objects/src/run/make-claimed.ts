@@ -30,6 +30,7 @@ export function makeClaimed(
     stepCount: store.stepCount(),
     interruptedCalls: state.interruptedCalls,
     cancel: state.stage.kind === "cancelling",
+    stop: state.stage.kind === "stopping",
     token,
   };
 }

@@ -8,6 +8,7 @@ import { readerTag, Readers } from "../log/readers.ts";
 import { RunRecord, type Committed } from "./run-record.ts";
 import { runnerTag } from "./runner-link.ts";
 import { RunnerSockets } from "./runner-sockets.ts";
+import { Sessions } from "./sessions.ts";
 import type { RunStore } from "./store.ts";
 import type { Timings } from "./timings.ts";
 import { Uploads } from "./uploads.ts";
@@ -20,6 +21,7 @@ export interface OpenRun {
   readonly outbox: Outbox;
   readonly uploads: Uploads;
   readonly archive: LogArchive;
+  readonly sessions: Sessions;
   readonly timings: Timings;
 }
 
@@ -51,8 +53,10 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
   // Who still reads comes back to its place, and is sent to R2.
   const onMoved = () => readers.closeAll(1012, "the log has moved");
   const archive = new LogArchive({ env, record, store, alarm, onMoved });
-  const outbox = new Outbox({ env, record, store, alarm, archive });
-  return { record, runners, readers, outbox, uploads: new Uploads(record), archive, timings };
+  const sessions = new Sessions(env, record);
+  const outbox = new Outbox({ env, record, store, alarm, archive, sessions });
+  const uploads = new Uploads(record);
+  return { record, runners, readers, outbox, uploads, archive, sessions, timings };
 
   /** After each commit: everyone hears what concerns them. */
   function announce(committed: Committed): void {
@@ -65,7 +69,8 @@ export function openRun({ spec, ctx, env, store, alarm }: Parts, timings: Timing
   function announceStage({ before, after }: Committed): void {
     const { stage } = after.state;
     if (stage === before.state.stage) return;
-    if (stage.kind === "cancelling") runners.pushCancel();
+    if (stage.kind === "cancelling") runners.push("cancel");
+    if (stage.kind === "stopping") runners.push("stop");
     if (stage.kind === "dispatched") ctx.waitUntil(outbox.dispatch());
     if (before.state.stage.kind !== "dispatched") return;
     const isClaimed = stage.kind === "running";

@@ -1,7 +1,6 @@
 import type { WebhookEvent } from "@millrace/contracts";
 import type { PlatformEnv } from "../platform-env.ts";
-import type { PoolRpc } from "../pool/pool-rpc.ts";
-import { poolStub, threadStub } from "../stubs.ts";
+import { threadStub } from "../stubs.ts";
 import { saveArtifacts, saveRunIndex } from "./run-registry.ts";
 import { costOf, findPrice, type PriceRow } from "./pricing.ts";
 import { retryDelay, type DueItem, type DueKey } from "./decide-due.ts";
@@ -9,6 +8,7 @@ import { isWebhookKey, webhookKey } from "./decide-webhook.ts";
 import type { Alarm } from "../log/alarm.ts";
 import type { LogArchive } from "./log-archive.ts";
 import type { RunRecord } from "./run-record.ts";
+import type { Sessions } from "./sessions.ts";
 import type { RunStore } from "./store.ts";
 import { advanceWebhooks } from "./webhook-deliveries.ts";
 
@@ -18,9 +18,10 @@ interface Parts {
   readonly store: RunStore;
   readonly alarm: Alarm;
   readonly archive: LogArchive;
+  readonly sessions: Sessions;
 }
 
-const immediately: readonly DueKey[] = ["report", "index", "artifacts"];
+const immediately: readonly DueKey[] = ["report", "index", "artifacts", "pool"];
 /** R2 forgets an upload that it aborted or completed; asking for ever would not change that. */
 const maxAbortTries = 8;
 /** An idle runner's way from offer to claim, several times over. */
@@ -89,9 +90,8 @@ export class Outbox {
     await Promise.allSettled([env.DISPATCH.send({ orgId, runId, attempt })]);
   }
 
-  async offer(attempt: number): Promise<void> {
-    const { orgId, projectId, runId } = this.#parts.record.spec;
-    await this.#pool().enqueue({ orgId, projectId, runId, attempt });
+  offer(attempt: number): Promise<void> {
+    return this.#parts.sessions.offer(attempt);
   }
 
   /** The runner's own accept has told the pool already, unless it was lost: no reason to be in the claim's way. */
@@ -103,7 +103,7 @@ export class Outbox {
   /** Best effort: an offer of a run that needs no runner is refused at its claim. */
   async withdraw(): Promise<void> {
     try {
-      await this.#pool().withdraw(this.#parts.record.spec.runId);
+      await this.#parts.sessions.withdraw();
     } catch {
       // The pool finds out by itself.
     }
@@ -154,7 +154,7 @@ export class Outbox {
   }
 
   async #fulfil(item: DueItem): Promise<void> {
-    const { env, record, archive } = this.#parts;
+    const { env, record } = this.#parts;
     if (item.what === "artifacts") {
       await saveArtifacts(env.DB, record.spec, record.state.artifacts);
       return;
@@ -165,10 +165,17 @@ export class Outbox {
       await saveRunIndex(env.DB, record.view());
       return;
     }
+    await this.#tell(item);
+  }
+
+  async #tell(item: DueItem): Promise<void> {
+    const { archive, sessions } = this.#parts;
     if (item.what === "report") await this.#report();
+    if (item.what === "pool") await sessions.tell();
     if (item.what === "archive") await archive.move();
     if (item.what === "archived") await archive.tell();
     if (item.what.startsWith("abort:")) await this.#abort(item);
+    if (item.what.startsWith("fence:")) await sessions.fence(Number(item.what.slice(6)));
   }
 
   async #report(): Promise<void> {
@@ -191,10 +198,5 @@ export class Outbox {
       if (tries < maxAbortTries) throw error;
     }
     store.deleteUpload(id);
-  }
-
-  #pool(): PoolRpc {
-    const { env, record } = this.#parts;
-    return poolStub(env, record.spec.orgId, record.spec.pool);
   }
 }

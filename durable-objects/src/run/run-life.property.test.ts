@@ -2,12 +2,14 @@ import { isTerminal, type NewEvent } from "@millrace/contracts";
 import * as fc from "fast-check";
 import { describe, expect } from "vitest";
 import { property } from "../testing/property.ts";
-import { decideCancel } from "./decide-cancel.ts";
+import { decideCancel, decideCancelAck } from "./decide-cancel.ts";
 import { decideClaim } from "./decide-claim.ts";
 import { decideDispatch, decideStartDeadline } from "./decide-dispatch.ts";
 import { waitsOf, type StageWait } from "./decide-due.ts";
 import { decideExpiry, renewedLease, type Lease } from "./decide-expiry.ts";
 import { decideOutcome, type AttemptEnd } from "./decide-outcome.ts";
+import { decideResume, decideStop } from "./decide-pause.ts";
+import { decideSessionReport, type SessionNews } from "./decide-session-report.ts";
 import { nothingInterrupted } from "./open-constructs.ts";
 import { createdState, runnerOf, type Change, type RunState, type Stage } from "./state.ts";
 import { readTimings } from "./timings.ts";
@@ -18,6 +20,8 @@ const maxAttempts = 3;
 /** What the world does to a run. The object's guards stand in `decide`, as they stand around each decider. */
 type Input =
   | { readonly kind: "dispatch" | "cancel" | "start_deadline" | "expire" | "force" }
+  | { readonly kind: "stop" | "resume" | "cancel_ack" }
+  | { readonly kind: "session"; readonly what: SessionNews["kind"]; readonly behind: number }
   | { readonly kind: "claim"; readonly runnerId: string; readonly behind: number }
   | { readonly kind: "outcome"; readonly end: AttemptEnd; readonly jitter: number }
   | { readonly kind: "wait"; readonly ms: number };
@@ -28,6 +32,7 @@ const ends: readonly AttemptEnd[] = [
   { kind: "failed", code: "provider_rejected", error: "x", retryable: false },
   { kind: "cancelled" },
   { kind: "released", reason: "drain" },
+  { kind: "released", reason: "stopped" },
 ];
 
 const inputs: fc.Arbitrary<Input> = fc.oneof(
@@ -50,6 +55,23 @@ const inputs: fc.Arbitrary<Input> = fc.oneof(
   },
   fc.constantFrom<Input>({ kind: "cancel" }, { kind: "start_deadline" }, { kind: "force" }),
   { weight: 2, arbitrary: fc.constant<Input>({ kind: "expire" }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<Input>(
+      { kind: "stop" },
+      { kind: "resume" },
+      { kind: "resume" },
+      { kind: "cancel_ack" },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("session" as const),
+      what: fc.constantFrom<SessionNews["kind"]>("start_failed", "ended", "stopped"),
+      behind: fc.constantFrom(0, 0, 1),
+    }),
+  },
   fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 0, max: 60_000 }) }),
 );
 
@@ -65,6 +87,9 @@ const newWorld: World = { now: 1_000_000, state: createdState(1_000_000), lease:
 function play(world: World, input: Input): World {
   if (input.kind === "wait") return { ...world, now: world.now + input.ms };
   if (input.kind === "expire") return expire(world);
+  if (input.kind === "cancel_ack") {
+    return { ...world, state: decideCancelAck(world.state) ?? world.state };
+  }
   const change = decide(world, input);
   if (change === null) return world;
   const { state, events } = change;
@@ -79,7 +104,17 @@ function decide({ state, now, events }: World, input: Input): Change | null {
     case "dispatch":
       return decideDispatch(state, now);
     case "cancel":
-      return decideCancel(state, { by: "u", now, forceMs: timings.cancelForceMs });
+      return decideCancel(state, { by: "u", now, forceMs: timings.cancelForceMs, ackMs: 5_000 });
+    case "stop":
+      return decideStop(state, { now, answerMs: timings.stopAnswerMs });
+    case "resume":
+      return decideResume(state, "u", now);
+    case "session": {
+      const attempt = state.attempt - input.behind;
+      const facts = { reason: "Evicted", message: "x", retryable: true };
+      const how = decideSessionReport(state, { ...facts, attempt, kind: input.what });
+      return how && end(state, now, how);
+    }
     case "start_deadline":
       return decideStartDeadline(state, maxAttempts, now);
     case "claim": {
@@ -134,6 +169,9 @@ const waits: Readonly<Record<Stage["kind"], readonly StageWait[]>> = {
   dispatched: ["dispatch", "start_deadline"],
   running: [],
   cancelling: ["cancel_force"],
+  stopping: ["session_stop"],
+  // Until somebody resumes it: a pause has no end of its own.
+  waiting: [],
   over: [],
 };
 
@@ -203,7 +241,9 @@ describe("a run's life, whatever happens to it", () => {
     for (const { before, after } of steps(history(script))) {
       const { stage } = after.state;
       const due = waitsOf(stage, timings);
-      expect([...due.keys()]).toEqual(waits[stage.kind]);
+      const isUnacked = stage.kind === "cancelling" && stage.stopAt !== null;
+      const expected = [...waits[stage.kind], ...(isUnacked ? ["session_stop"] : [])];
+      expect([...due.keys()]).toEqual(expected);
       // Somebody is at work under a lease, or nobody is and there is none.
       expect(after.lease !== null).toBe(runnerOf(stage) !== null);
       if (stage === before.state.stage) continue;
@@ -228,6 +268,8 @@ describe("a run's life, whatever happens to it", () => {
       const { stage } = world.state;
       if (stage.kind === "created" || stage.kind === "queued") {
         world = play(world, { kind: "dispatch" });
+      } else if (stage.kind === "waiting") {
+        world = play(world, { kind: "resume" });
       } else if (stage.kind === "dispatched") {
         world = play(world, { kind: "start_deadline" });
       } else world = play(world, { kind: "expire" });

@@ -1,6 +1,7 @@
 import type {
   RunSpec,
   RunView,
+  SessionRun,
   UploadComplete,
   UploadKind,
   WebhookEvent,
@@ -12,8 +13,10 @@ import type { PlatformEnv } from "../platform-env.ts";
 import { Alarm } from "../log/alarm.ts";
 import { pageOf } from "../log/log-rows.ts";
 import { readQuotas } from "../quotas.ts";
+import { signRunToken } from "../run-token.ts";
 import { decideCancel } from "./decide-cancel.ts";
-import { isCurrent } from "./decide-dispatch.ts";
+import { isCurrent, mayStart } from "./decide-dispatch.ts";
+import type { SessionNews } from "./decide-session-report.ts";
 import { openRun, type OpenRun } from "./open-run.ts";
 import type { Release } from "./release.ts";
 import { owe } from "./run-record.ts";
@@ -26,9 +29,10 @@ import {
   type RunRpc,
   type UploadGrant,
 } from "./run-rpc.ts";
+import { isInCluster, resumeRun, revokeTokens, stopRun, takeReport } from "./session-acts.ts";
 import { createdState } from "./state.ts";
 import { RunStore } from "./store.ts";
-import { readTimings } from "./timings.ts";
+import { readTimings, timingsOf } from "./timings.ts";
 import { answerDue, performEffect } from "./answer-due.ts";
 
 const notFound = { ok: false, code: "not_found" } as const;
@@ -96,13 +100,40 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     // What the runner sent before this moment counts: a success that has arrived is the outcome.
     run.runners.flush();
     const draft = run.record.draft(Date.now());
-    const { cancelForceMs: forceMs } = run.timings;
-    const change = decideCancel(draft.state, { by, now: draft.now, forceMs });
+    const { cancelForceMs: forceMs, cancelAckMs } = run.timings;
+    const ackMs = isInCluster(run) ? cancelAckMs : null;
+    const change = decideCancel(draft.state, { by, now: draft.now, forceMs, ackMs });
     if (change !== null) {
       draft.apply(change);
       run.record.commit(draft);
     }
     return { ok: true, view: run.record.view() };
+  }
+
+  async stop(): Promise<boolean> {
+    return this.#run !== null && stopRun(this.#run);
+  }
+
+  async resume(by: string): Promise<boolean> {
+    return this.#run !== null && resumeRun(this.#run, by);
+  }
+
+  async sessionReport(pool: string, report: SessionNews): Promise<void> {
+    if (this.#run?.record.spec.pool === pool) takeReport(this.#run, report);
+  }
+
+  async sessionRun(pool: string): Promise<SessionRun | null> {
+    return this.#run?.record.spec.pool === pool ? this.#run.sessions.view() : null;
+  }
+
+  async renewToken(attempt: number): Promise<string | null> {
+    if (this.#run === null || !mayStart(this.#run.record.state, attempt)) return null;
+    const { orgId: org, runId: run } = this.#run.record.spec;
+    return signRunToken({ org, run, attempt }, this.env.RUN_TOKEN_SECRET, Date.now());
+  }
+
+  async revokeTokens(): Promise<boolean> {
+    return this.#run !== null && revokeTokens(this.#run);
   }
 
   async view(): Promise<({ readonly ok: true } & RunReport) | Refusal<"not_found">> {
@@ -230,7 +261,7 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
   #open(spec: RunSpec): OpenRun {
     const { ctx, env } = this;
     const parts = { spec, ctx, env, store: this.#store, alarm: this.#alarm };
-    return openRun(parts, readTimings(env));
+    return openRun(parts, timingsOf(spec, readTimings(env)));
   }
 
   #forget(socket: WebSocket): void {

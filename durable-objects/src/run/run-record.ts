@@ -118,12 +118,22 @@ export class RunRecord {
     const isNews =
       newsOf(before.state.stage) !== newsOf(after.state.stage) ||
       before.state.silentChanges !== after.state.silentChanges;
-    if (isNews) owe(draft, ["report", "index"], versionOf(after.state, after.tail));
+    const version = versionOf(after.state, after.tail);
+    if (isNews) owe(draft, ["report", "index"], version);
+    if (this.spec.workspaceBackend === "cluster") this.#planSession(draft, isNews, version);
     owe(draft, draft.told, draft.now);
     const isEnd = after.state.stage.kind === "over" && before.state.stage.kind !== "over";
     if (!isEnd) return;
     const at = draft.now + this.#timings.archiveAfterMs;
     draft.due.set("archive", { what: "archive", at, tries: 0, mark: 0 });
+  }
+
+  /** What the operator of the run's cluster is owed. */
+  #planSession(draft: Draft, isNews: boolean, version: number): void {
+    const { before, state } = draft;
+    if (isNews) owe(draft, ["pool"], version);
+    if (!leftUnclaimed(before.state.stage, state.stage)) return;
+    draft.fence(before.state.attempt);
   }
 
   #planLease(draft: Draft): void {
@@ -139,6 +149,11 @@ export class RunRecord {
     const { until: at, graced } = lease;
     draft.due.set("lease", { what: "lease", at, tries: 0, mark: graced ? 1 : 0 });
   }
+}
+
+/** A session may be on its way for an attempt that shall not be executed any more. */
+function leftUnclaimed(before: Stage, after: Stage): boolean {
+  return before.kind === "dispatched" && (after.kind === "over" || after.kind === "waiting");
 }
 
 /** That a runner was asked for is no news: to everyone else the run still waits for one. */

@@ -2,12 +2,14 @@ import type {
   ArchiveRecord,
   RunSpec,
   RunView,
+  SessionRun,
   UploadComplete,
   UploadKind,
   WebhookEvent,
   WorkspaceState,
 } from "@millrace/contracts";
 import type { LogManifest } from "../archive/log-manifest.ts";
+import type { SessionNews } from "./decide-session-report.ts";
 import type { Release } from "./release.ts";
 
 /** A refusal that a caller is expected to handle; errors thrown across RPC lose their class. */
@@ -31,6 +33,18 @@ export interface RunRpc {
   redispatch(attempt: number): Promise<void>;
   /** Commits `run.cancelling` (or the terminal event when nobody runs it) and answers the view after it. */
   cancel(by: string): Promise<{ readonly ok: true; readonly view: RunView } | Refusal<"not_found">>;
+  /** Asks the run to pause: its runner hands it back, and it waits for `resume`. */
+  stop(): Promise<boolean>;
+  /** Queues a paused run again. */
+  resume(by: string): Promise<boolean>;
+  /** What an operator of the run's pool saw of a session. Again, or about an attempt that is over: nothing. */
+  sessionReport(pool: string, report: SessionNews): Promise<void>;
+  /** The run as operators of this pool may see it; null: it is not theirs. */
+  sessionRun(pool: string): Promise<SessionRun | null>;
+  /** A fresh token for an attempt that may still execute. */
+  renewToken(attempt: number): Promise<string | null>;
+  /** No token of the run opens anything any more. False: the run is not over. */
+  revokeTokens(): Promise<boolean>;
   /** The run as it is now, as its report would say it; prices it when it is over and its cost is still open. */
   view(): Promise<({ readonly ok: true } & RunReport) | Refusal<"not_found">>;
   /** Packed rows of the log after an event, up to about `chars`, for readers that ask instead of following. */

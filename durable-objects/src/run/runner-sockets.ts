@@ -109,10 +109,10 @@ export class RunnerSockets {
     for (const [socket, reply] of replies) this.#answer(socket, reply);
   }
 
-  /** Tells the runner that executes the run to stop. */
-  pushCancel(): void {
+  /** Tells the runner that executes the run to end it, or to pause it. */
+  push(type: "cancel" | "stop"): void {
     const { attempt } = this.#parts.record.state;
-    for (const socket of this.#links.claimed(attempt)) send(socket, { type: "cancel" });
+    for (const socket of this.#links.claimed(attempt)) send(socket, { type });
   }
 
   closed(socket: WebSocket): void {
@@ -161,6 +161,7 @@ export class RunnerSockets {
       leaseMs: timings.leaseMs,
       ...(reply.heartbeat !== undefined && { heartbeat: reply.heartbeat }),
       ...(state.stage.kind === "cancelling" && { cancel: true }),
+      ...(state.stage.kind === "stopping" && { stop: true }),
     });
     if (Date.now() - link.tokenAt > runTokenTtlMs / 2) void this.#renewToken(socket, link);
   }

@@ -16,12 +16,13 @@ import {
 import { z } from "zod";
 
 /**
- * Where the run is in its life.
+ * Where the run is in its life. Not drawn: cancel leads from every open stage to over.
  *
  *     created --release--> dispatched --claim--> running --outcome--> over
  *                 ^            |                   |  \--cancel--> cancelling --> over
  *              (backoff)    deadline          failure, expiry
- *               queued <-------+-------------------+
+ *               queued <-------+-------------------+  \--stop--> stopping --> waiting
+ *                 ^---resume--- waiting <--stop-- queued, dispatched
  */
 export const Stage = z.discriminatedUnion("kind", [
   /** Its predecessors are not over yet. */
@@ -31,7 +32,17 @@ export const Stage = z.discriminatedUnion("kind", [
   /** The current attempt waits for a runner. */
   z.object({ kind: z.literal("dispatched"), since: z.int() }),
   z.object({ kind: z.literal("running"), runnerId: z.string() }),
-  z.object({ kind: z.literal("cancelling"), runnerId: z.string(), forceAt: z.int() }),
+  /** `stopAt`: when the session is stopped from outside; null: its runner has acknowledged, or no operator can. */
+  z.object({
+    kind: z.literal("cancelling"),
+    runnerId: z.string(),
+    forceAt: z.int(),
+    stopAt: z.int().nullable().default(null),
+  }),
+  /** Asked to pause; `stopAt` as above. */
+  z.object({ kind: z.literal("stopping"), runnerId: z.string(), stopAt: z.int().nullable() }),
+  /** Paused: nobody executes it, until it is resumed. */
+  z.object({ kind: z.literal("waiting"), since: z.int() }),
   z.object({
     kind: z.literal("over"),
     outcome: TerminalStatus,
@@ -80,7 +91,9 @@ export const RunState = z.object({
   completedAt: z.int().nullable(),
   updatedAt: z.int(),
   output: z.string().nullable(),
-  error: z.object({ code: FailureCode, error: z.string() }).nullable(),
+  error: z
+    .object({ code: FailureCode, error: z.string(), reason: z.string().optional() })
+    .nullable(),
   usage: Usage.nullable(),
   price: Price,
   provider: z.string().nullable(),
@@ -129,9 +142,12 @@ export function statusOf(stage: Stage): RunStatus {
     case "created":
     case "queued":
       return "queued";
+    case "stopping":
+      return "running";
     case "dispatched":
     case "running":
     case "cancelling":
+    case "waiting":
       return stage.kind;
     case "over":
       return stage.outcome;
@@ -140,7 +156,18 @@ export function statusOf(stage: Stage): RunStatus {
 
 /** The runner that holds the current attempt, if one does. */
 export function runnerOf(stage: Stage): string | null {
-  return stage.kind === "running" || stage.kind === "cancelling" ? stage.runnerId : null;
+  switch (stage.kind) {
+    case "running":
+    case "cancelling":
+    case "stopping":
+      return stage.runnerId;
+    case "created":
+    case "queued":
+    case "dispatched":
+    case "waiting":
+    case "over":
+      return null;
+  }
 }
 
 function isCancelled(stage: Stage): boolean {
@@ -164,6 +191,7 @@ export function viewOf(spec: RunSpec, state: RunState, tail: Tail): RunView {
     version: versionOf(state, tail),
     status,
     cancelled: isCancelled(stage),
+    stopping: stage.kind === "stopping",
     attempt: state.attempt,
     failures: state.failures,
     startedAt: state.startedAt,

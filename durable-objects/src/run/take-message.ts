@@ -1,5 +1,6 @@
 import type { Frame, Outcome, RunRefusal, RunnerToRun } from "@millrace/contracts";
 import { decideAppend } from "./decide-append.ts";
+import { decideCancelAck } from "./decide-cancel.ts";
 import { decideClaim } from "./decide-claim.ts";
 import { renewedLease } from "./decide-expiry.ts";
 import type { Draft } from "./draft.ts";
@@ -41,7 +42,7 @@ export function takeMessage(draft: Draft, said: Said, terms: Terms): void {
       if (renew(draft, said, terms)) reply.heartbeat = message.id;
       return;
     case "cancel_ack":
-      renew(draft, said, terms);
+      if (renew(draft, said, terms)) draft.state = decideCancelAck(draft.state) ?? draft.state;
       return;
   }
 }

@@ -12,6 +12,10 @@ export interface Timings {
   readonly socketClosedLeaseMs: number;
   readonly startDeadlineMs: number;
   readonly cancelForceMs: number;
+  /** How long a runner in a cluster has to acknowledge a cancel before its session is stopped. */
+  readonly cancelAckMs: number;
+  /** How long it has to hand back a run that is to pause. */
+  readonly stopAnswerMs: number;
   readonly lateArchiveMs: number;
   /** How long after its end the log of a run moves to R2. */
   readonly archiveAfterMs: number;
@@ -39,7 +43,18 @@ export function readTimings(
     socketClosedLeaseMs: Math.min(limits.socketClosedLeaseMs, leaseMs),
     startDeadlineMs: Knob.default(24 * 60 * 60_000).parse(env.START_DEADLINE_MS),
     cancelForceMs: limits.cancelForceMs,
+    cancelAckMs: limits.cancelAckMs,
+    stopAnswerMs: limits.stopAnswerMs,
     lateArchiveMs: limits.lateArchiveMs,
     archiveAfterMs: readArchiveAfterMs(env),
   };
+}
+
+/** A run may bound its own wait for a runner. */
+export function timingsOf(
+  { startDeadlineSeconds }: { readonly startDeadlineSeconds: number | null },
+  timings: Timings,
+): Timings {
+  if (startDeadlineSeconds === null) return timings;
+  return { ...timings, startDeadlineMs: startDeadlineSeconds * 1000 };
 }

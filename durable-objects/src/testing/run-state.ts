@@ -8,7 +8,9 @@ export const stages = {
   queued: { kind: "queued", readyAt: t0 },
   dispatched: { kind: "dispatched", since: t0 },
   running: { kind: "running", runnerId: "r" },
-  cancelling: { kind: "cancelling", runnerId: "r", forceAt: t0 },
+  cancelling: { kind: "cancelling", runnerId: "r", forceAt: t0, stopAt: null },
+  stopping: { kind: "stopping", runnerId: "r", stopAt: t0 },
+  waiting: { kind: "waiting", since: t0 },
   over: { kind: "over", outcome: "succeeded", uploadsUntil: t0 + 1000 },
 } as const satisfies { readonly [K in Stage["kind"]]: Extract<Stage, { kind: K }> };
 

@@ -1,0 +1,66 @@
+import { limits, type SessionRun, type SessionStop } from "@millrace/contracts";
+import type { PlatformEnv } from "../platform-env.ts";
+import type { PoolRpc, WaitingRun } from "../pool/pool-rpc.ts";
+import { poolStub } from "../stubs.ts";
+import type { RunRecord } from "./run-record.ts";
+import { sessionRunOf } from "./session-run.ts";
+
+/** What the run has its pool, and through it the cluster's operator, do. */
+export class Sessions {
+  readonly #env: PlatformEnv;
+  readonly #record: RunRecord;
+
+  constructor(env: PlatformEnv, record: RunRecord) {
+    this.#env = env;
+    this.#record = record;
+  }
+
+  /** Offers the attempt to a runner, or has a session started for it. */
+  async offer(attempt: number): Promise<void> {
+    const { spec } = this.#record;
+    const { orgId, projectId, runId } = spec;
+    const waiting: WaitingRun = { orgId, projectId, runId, attempt };
+    const isCluster = spec.workspaceBackend === "cluster";
+    await this.#pool().enqueue(isCluster ? { ...waiting, spec } : waiting);
+  }
+
+  withdraw(): Promise<void> {
+    return this.#pool().withdraw(this.#record.spec.runId);
+  }
+
+  /** The current attempt's runner has not answered in time. Asked for again as long as that is so. */
+  async stop(): Promise<void> {
+    const { stage, attempt } = this.#record.state;
+    const by = byOf(stage.kind);
+    if (by === null) return;
+    await this.#stop(attempt, by).catch(() => undefined);
+  }
+
+  /** Rejects when the pool did not take it. */
+  fence(attempt: number): Promise<void> {
+    return this.#stop(attempt, "fence");
+  }
+
+  tell(): Promise<void> {
+    return this.#pool().runChanged(this.view());
+  }
+
+  view(): SessionRun {
+    return sessionRunOf(this.#record.view());
+  }
+
+  #stop(attempt: number, by: SessionStop["by"]): Promise<void> {
+    const { runId } = this.#record.spec;
+    return this.#pool().stopSession({ runId, attempt, by, graceMs: limits.sessionStopGraceMs });
+  }
+
+  #pool(): PoolRpc {
+    const { orgId, pool } = this.#record.spec;
+    return poolStub(this.#env, orgId, pool);
+  }
+}
+
+function byOf(stage: string): "cancel" | "stop" | null {
+  if (stage === "cancelling") return "cancel";
+  return stage === "stopping" ? "stop" : null;
+}

@@ -44,6 +44,42 @@ export const apiKeys = sqliteTable(
   (table) => [index("api_keys_by_org").on(table.orgId)],
 );
 
+/** Pools beside the default one, whose token is the deployment's. */
+export const pools = sqliteTable(
+  "pools",
+  {
+    orgId: text("org_id")
+      .notNull()
+      .references(() => orgs.id),
+    name: text("name").notNull(),
+    /** SHA-256 of the pool token in lower-case hex. */
+    tokenHash: text("token_hash").notNull().unique(),
+    /** Of runs that name the pool and no backend. */
+    workspaceBackend: text("workspace_backend", { enum: ["host", "cluster"] }).notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.orgId, table.name] })],
+);
+
+/** Logs of sessions' containers that R2 holds. The row is written first and goes last. */
+export const sessionLogs = sqliteTable(
+  "session_logs",
+  {
+    orgId: text("org_id").notNull(),
+    runId: text("run_id").notNull(),
+    attempt: integer("attempt").notNull(),
+    container: text("container").notNull(),
+    sizeBytes: integer("size_bytes").notNull(),
+    storedAt: integer("stored_at").notNull(),
+    /** Null: as long as the run's events. */
+    keepUntil: integer("keep_until"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.orgId, table.runId, table.attempt, table.container] }),
+    index("session_logs_to_prune").on(table.keepUntil),
+  ],
+);
+
 /** Written by the thread that is the project: this row lets projects be listed, the thread holds the truth. */
 export const projects = sqliteTable(
   "projects",

@@ -109,12 +109,8 @@ function decide({ state, now, events }: World, input: Input): Change | null {
       return decideStop(state, { now, answerMs: timings.stopAnswerMs });
     case "resume":
       return decideResume(state, "u", now);
-    case "session": {
-      const attempt = state.attempt - input.behind;
-      const facts = { reason: "Evicted", message: "x", retryable: true };
-      const how = decideSessionReport(state, { ...facts, attempt, kind: input.what });
-      return how && end(state, now, how);
-    }
+    case "session":
+      return report(state, now, input);
     case "start_deadline":
       return decideStartDeadline(state, maxAttempts, now);
     case "claim": {
@@ -125,13 +121,27 @@ function decide({ state, now, events }: World, input: Input): Change | null {
       return decision.kind === "first" ? decision.change : null;
     }
     case "force":
-      return waitsOf(state.stage, timings).has("cancel_force")
-        ? end(state, now, { kind: "cancel_unanswered" })
-        : null;
+      return force(state, now);
     case "outcome":
       return runnerOf(state.stage) === null ? null : end(state, now, input.end, input.jitter);
   }
   return null;
+}
+
+function force(state: RunState, now: number): Change | null {
+  const isDue = waitsOf(state.stage, timings).has("cancel_force");
+  return isDue ? end(state, now, { kind: "cancel_unanswered" }) : null;
+}
+
+function report(
+  state: RunState,
+  now: number,
+  { what, behind }: Extract<Input, { kind: "session" }>,
+): Change | null {
+  const facts = { reason: "Evicted", message: "x", retryable: true };
+  const attempt = state.attempt - behind;
+  const how = decideSessionReport(state, { ...facts, attempt, kind: what });
+  return how && end(state, now, how);
 }
 
 function end(state: RunState, now: number, how: AttemptEnd, jitter = 0): Change {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fate, TcpProxy } from "../support/tcp-proxy.ts";
 import type { Random } from "./random.ts";
+import { playSleeper } from "./sleeper.ts";
 import type { RunnerPlace, Stage } from "./stage.ts";
 import type { Tally } from "./tally.ts";
 
@@ -23,6 +24,7 @@ export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Pr
     harmRunner(stage.places[1], lane()),
     harmNetwork(stage.inside, lane(), longestSilenceMs),
     harmNetwork(stage.outside, lane(), 4_000),
+    playSleeper(stage.platform, lane()),
   ]);
   stage.inside.fateOf = () => "pass";
   // A connection that loses what is said on it would do so for ever.

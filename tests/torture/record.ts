@@ -3,6 +3,9 @@
  * beyond the contracts.
  */
 
+/** Name of the event that a runner writes who has slept too long. Its value is the attempt for which it speaks. */
+export const lateName = "torture.late";
+
 /** A canonical event, as the run's log gives it. */
 export interface LoggedEvent {
   readonly seq: number;

@@ -1,5 +1,5 @@
 import { isTerminal } from "@millrace/contracts";
-import type { LoggedEvent, RunRecord, Violation } from "../record.ts";
+import { lateName, type LoggedEvent, type RunRecord, type Violation } from "../record.ts";
 
 const overStatuses = new Set(["completed", "error", "cancelled"]);
 
@@ -16,7 +16,7 @@ export function checkLog({ runId, status, log }: RunRecord): readonly Violation[
   if (ends.length !== 1) report("P3", `${ends.length} terminal events`);
   else if (ends[0] !== log.at(-1))
     report("P3", `${log.length - (ends[0]?.seq ?? 0)} events behind it`);
-  for (const evidence of findStrays(log)) report("P4", evidence);
+  for (const evidence of [...findStrays(log), ...findLate(log)]) report("P4", evidence);
   for (const evidence of findRepeated(log)) report("P9", evidence);
   return violations;
 }
@@ -43,6 +43,19 @@ function strayIn({ seq, type, data }: LoggedEvent, open: Set<string>): readonly 
   if (step === "finished") open.delete(id);
   else open.add(id);
   return isOpen ? [] : [`${type} at ${seq}, but ${id} is not open`];
+}
+
+/** A runner writes only while its attempt is on. */
+function findLate(log: readonly LoggedEvent[]): readonly string[] {
+  let current: number | null = null;
+  return log.flatMap(({ seq, type, data }) => {
+    if (type === "run.started") current = Number(data["attempt"]);
+    if (type === "run.retrying") current = null;
+    if (type.startsWith("run.")) return [];
+    if (current === null) return [`${type} at ${seq}, while no attempt is on`];
+    if (data["name"] !== lateName || data["value"] === current) return [];
+    return [`attempt ${String(data["value"])} wrote at ${seq}, in attempt ${current}`];
+  });
 }
 
 const constructs = new Set(["text", "reasoning", "tool"]);

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { LoggedEvent, ReaderRecord, RunRecord, SeenFrame, TortureRecord } from "../record.ts";
+import {
+  lateName,
+  type LoggedEvent,
+  type ReaderRecord,
+  type RunRecord,
+  type SeenFrame,
+  type TortureRecord,
+} from "../record.ts";
 import { check } from "./check.ts";
 
 const second = (at: number): string => new Date(1_700_000_000_000 + at * 1_000).toISOString();
@@ -74,6 +81,7 @@ const created = { key: "k", body: 0, status: 200, runId: "r1" };
 const refused = { key: "k", body: 1, status: 409, runId: null };
 const cancelledLog = logOf(["run.queued"], started(1), ["run.cancelling"], ["run.cancelled"]);
 const forcedLog = logOf(["run.queued"], started(1), ["run.cancelled", { forced: true }]);
+const late1: Fact = ["custom", { name: lateName, value: 1 }];
 const retriedLog = logOf(
   ["run.queued"],
   started(1),
@@ -107,6 +115,12 @@ const good: readonly (readonly [string, TortureRecord])[] = [
     recordOf(runWith({ status: "cancelled", log: forcedLog, executions: [late] })),
   ],
   ["an attempt that was interrupted", recordOf(runWith({ log: retriedLog }))],
+  [
+    "a runner that slept, and woke up in time",
+    recordOf(
+      runWith({ log: logOf(["run.queued"], started(1), late1, ["run.succeeded"]), executions: [] }),
+    ),
+  ],
   [
     "a reader that left early",
     recordOf(runWith({ readers: [{ ...streamReader(goodLog.slice(0, 3)), ended: false }] })),
@@ -174,6 +188,24 @@ const bad: readonly (readonly [string, string, TortureRecord])[] = [
           ["tool.output", { callId: "c1" }],
           ["run.succeeded"],
         ),
+      }),
+    ),
+  ],
+  [
+    "P4",
+    "a runner that slept too long, and writes into its successor's attempt",
+    recordOf(
+      runWith({
+        log: logOf(["run.queued"], started(1), ["run.retrying"], started(2), late1, ["run.failed"]),
+      }),
+    ),
+  ],
+  [
+    "P4",
+    "a runner that slept too long, and writes before its successor",
+    recordOf(
+      runWith({
+        log: logOf(["run.queued"], started(1), ["run.retrying"], late1, started(2), ["run.failed"]),
       }),
     ),
   ],

@@ -25,6 +25,7 @@ export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Pr
     harmNetwork(stage.inside, lane(), longestSilenceMs),
     harmNetwork(stage.outside, lane(), 4_000),
     playSleeper(stage.platform, lane()),
+    playSleeper(stage.platform, lane()),
   ]);
   stage.inside.fateOf = () => "pass";
   // A connection that loses what is said on it would do so for ever.
@@ -38,7 +39,7 @@ async function pause({ random, stopAt }: Chaos, least: number, most: number): Pr
 }
 
 async function harmEdge({ platform }: Stage, chaos: Chaos): Promise<void> {
-  while (await pause(chaos, 3_000, 9_000)) {
+  while (await pause(chaos, 3_000, 20_000)) {
     chaos.tally.add("edge killed");
     await platform.restart(chaos.random.between(0, 800));
   }

@@ -7,7 +7,7 @@ import { checkReaders } from "./check-readers.ts";
 
 const ofOneRun = [checkLog, checkReaders, checkCancel, checkExecutions, checkStrangers];
 
-/** Holds everything that was seen against the promises (docs/architecture.md). Empty: all were kept. */
+/** Holds everything that was seen against the promises (tests/torture/README.md). Empty: all were kept. */
 export function check(record: TortureRecord): readonly Violation[] {
   return [
     ...checkIdempotency(record),

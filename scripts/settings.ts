@@ -52,6 +52,7 @@ export const EdgeKnobs = z.object({
   LIMIT_READERS_PER_ORG: positive.describe("readers in all (10000)"),
   LIMIT_OPEN_RUNS_PER_PROJECT: positive.describe("runs of a project that are not over (1000)"),
   LIMIT_OPEN_RUNS_PER_ORG: positive.describe("runs that are not over in all (10000)"),
+  LIMIT_STREAM_BYTES: positive.describe("bytes that one stream may hold (1073741824)"),
   MAX_ATTEMPTS: positive.describe("attempts of a run (3)"),
   WEBHOOK_ALLOW_LOOPBACK: z
     .enum(["on", "off"])

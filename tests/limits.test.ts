@@ -94,3 +94,40 @@ it("refuses a key that asks too often, and says when to come back", async () => 
   if (one) await expectLimit(one, "requests_per_key", 10);
   await expect.poll(async () => (await ask(platform, "/v1/projects")).status, slowly).toBe(200);
 });
+
+it("refuses what a stream has no room for, and nothing else", async () => {
+  const max = 300_000;
+  const platform = await startPlatform({ vars: { LIMIT_STREAM_BYTES: String(max) } });
+  const path = "/v1/stream/filled";
+  const headers = { "content-type": "application/json" };
+  const send = (method: string, body?: unknown, more: Record<string, string> = {}) =>
+    ask(platform, path, {
+      method,
+      headers: { ...headers, ...more },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  expect((await send("PUT", "x".repeat(max))).status).toBe(413);
+  expect((await send("PUT", [])).status).toBe(201);
+  const text = "x".repeat(100_000);
+  const post = (seq: number, body: unknown) =>
+    send("POST", body, {
+      "producer-id": "p",
+      "producer-epoch": "0",
+      "producer-seq": String(seq),
+    });
+  expect((await post(0, { text })).status).toBe(200);
+  const refused = await post(1, { text: text + text });
+  expect(refused.status).toBe(413);
+  expect(await refused.json()).toMatchObject({
+    code: "payload_too_large",
+    error: { details: { limit: "stream_bytes", max } },
+  });
+  // A repeat needs no room, and what was refused left no gap.
+  expect((await post(0, { text })).status).toBe(204);
+  expect((await post(1, {})).status).toBe(200);
+  expect(await (await ask(platform, path)).json()).toEqual([{ text }, {}]);
+  expect((await send("POST", undefined, { "stream-closed": "true" })).status).toBe(204);
+  expect((await send("DELETE")).status).toBe(204);
+  // The room is free again.
+  expect((await send("PUT", { text: text + text })).status).toBe(201);
+});

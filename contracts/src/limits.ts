@@ -70,6 +70,8 @@ export const quotaDefaults = {
   /** Runs that were accepted and are not over. */
   openRunsPerProject: 1_000,
   openRunsPerOrg: 10_000,
+  /** What one stream may take of its object's storage, which ends at 10 GB. */
+  streamBytes: 1024 * 1024 * 1024,
   /** Characters of frames that a run object has received and that are not on disk. */
   pendingIngestChars: 32 * 1024 * 1024,
 } as const;

@@ -50,6 +50,9 @@ const deleted = { description: "Deleted, and its name kept for its forks: `gone`
 const conflict = {
   description: "`conflict`: the stream is closed, is another, or expects something else.",
 };
+const tooLarge = {
+  description: `\`payload_too_large\`: over ${limits.streamAppendMaxBytes} bytes, or the stream is full.`,
+};
 
 const stream = { path: "/v1/stream/{name}", tags, security } as const;
 const runLog = { path: "/v1/streams/runs/{runId}", tags, security } as const;
@@ -69,7 +72,7 @@ export const all = [
       403: problems[403],
       404: { description: "The source of the fork is not there: `not_found`." },
       409: conflict,
-      413: { description: `\`payload_too_large\`: over ${limits.streamAppendMaxBytes} bytes.` },
+      413: tooLarge,
     },
   },
   {
@@ -90,7 +93,7 @@ export const all = [
       404: problems[404],
       409: conflict,
       410: deleted,
-      413: { description: `\`payload_too_large\`: over ${limits.streamAppendMaxBytes} bytes.` },
+      413: tooLarge,
     },
   },
   {

@@ -22,6 +22,7 @@ const data = {
   producer: null,
   streamSeq: null,
   isEmpty: false,
+  fits: true,
 };
 
 describe("an append to an open stream", () => {
@@ -32,6 +33,14 @@ describe("an append to an open stream", () => {
     expect(decideAppend(open, null, { ...other, isEmpty: true, close: true })).toEqual({
       kind: "accepted",
     });
+  });
+
+  it("finds no room last: a repeat needs none, and a close alone takes none", () => {
+    const large = { ...data, fits: false };
+    expect(decideAppend(open, null, large)).toEqual({ kind: "full" });
+    expect(decideAppend(open, null, { ...large, streamSeq: "a" })).toEqual({ kind: "stream_seq" });
+    const again = { ...large, producer: closer };
+    expect(decideAppend(open, { epoch: 1, last: 4 }, again)).toEqual({ kind: "known", last: 4 });
   });
 
   it("follows the application's own order, byte by byte", () => {

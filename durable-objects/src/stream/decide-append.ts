@@ -9,16 +9,18 @@ export type AppendDecision =
   | { readonly kind: "closed" }
   | { readonly kind: "content_type" }
   | { readonly kind: "stream_seq" }
+  /** It would take more room than the stream may have. */
+  | { readonly kind: "full" }
   | Exclude<ProducerDecision, { readonly kind: "accepted" | "duplicate" }>;
 
 /**
  * May this append or close happen? The order is the protocol's: a closed stream, then the content type, then the producer,
- * then the application's own order. A zombie producer hears of its epoch even when the stream is closed.
+ * then the application's own order, and last what there is room for: a repeat needs none. A zombie producer hears of its epoch even when the stream is closed.
  */
 export function decideAppend(
   state: StreamState,
   producer: ProducerRecord | null,
-  request: Omit<AppendRequest, "lines"> & { readonly isEmpty: boolean },
+  request: Omit<AppendRequest, "lines"> & { readonly isEmpty: boolean; readonly fits: boolean },
 ): AppendDecision {
   if (state.closed) return decideOnClosed(state, producer, request);
   if (!request.isEmpty && mediaTypeOf(request.contentType) !== mediaTypeOf(state.contentType)) {
@@ -33,7 +35,7 @@ export function decideAppend(
   if (streamSeq !== null && state.streamSeq !== null && streamSeq <= state.streamSeq) {
     return { kind: "stream_seq" };
   }
-  return { kind: "accepted" };
+  return { kind: request.fits ? "accepted" : "full" };
 }
 
 function decideOnClosed(

@@ -28,3 +28,8 @@ export function bytesLines(bytes: Uint8Array): string[] {
 export function bytesOf(json: string): Uint8Array<ArrayBuffer> {
   return fromBase64(json.slice(1, -1));
 }
+
+/** How much room messages take, about: what is not ASCII takes more. */
+export function charsOf(lines: readonly string[]): number {
+  return lines.reduce((sum, line) => sum + line.length, 0);
+}

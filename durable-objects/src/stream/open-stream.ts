@@ -4,6 +4,7 @@ import type { Readers } from "../log/readers.ts";
 import { decideAppend, type AppendDecision } from "./decide-append.ts";
 import type { ProducerRecord } from "./decide-producer.ts";
 import { expiryOf, type ProducerTry, type StreamState } from "./state.ts";
+import { charsOf } from "./message-lines.ts";
 import type { StreamStore } from "./store.ts";
 import type {
   AppendAnswer,
@@ -24,6 +25,7 @@ interface Parts {
   readonly store: StreamStore;
   readonly readers: Readers;
   readonly alarm: Alarm;
+  readonly maxBytes: number;
 }
 
 /** A stream that exists: its memory, and the one way in which it changes. */
@@ -85,8 +87,9 @@ export class OpenStream {
   #flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const batch = new Batch(this.#state, this.#tail, this.#parts.store);
     try {
+      const { store, maxBytes } = this.#parts;
+      const batch = new Batch({ state: this.#state, tail: this.#tail, maxBytes }, store);
       const answers = waiting.map(({ request }) => batch.take(request));
       this.#commit(batch);
       for (const [index, answer] of answers.entries()) {
@@ -140,6 +143,7 @@ function refusalOf(decision: Refused, facts: StreamFacts): AppendRefusal {
     case "content_type":
     case "stream_seq":
     case "bad_start":
+    case "full":
       return { code: decision.kind };
     case "stale":
       return { code: "stale", epoch: decision.epoch };
@@ -164,12 +168,17 @@ class Batch {
   readonly #before: StreamState;
   readonly #first: number;
   state: StreamState;
+  #room: number;
 
-  constructor(state: StreamState, tail: number, store: Pick<StreamStore, "producer">) {
+  constructor(
+    { state, tail, maxBytes }: { state: StreamState; tail: number; maxBytes: number },
+    store: Pick<StreamStore, "producer" | "size">,
+  ) {
     this.state = state;
     this.#before = state;
     this.#first = tail;
     this.#store = store;
+    this.#room = maxBytes - store.size();
   }
 
   get isChanged(): boolean {
@@ -179,8 +188,12 @@ class Batch {
   take(request: AppendRequest): Taken {
     const { producer, lines, close } = request;
     const known = producer === null ? null : this.#producer(producer.id);
-    const decision = decideAppend(this.state, known, { ...request, isEmpty: lines.length === 0 });
+    const isEmpty = lines.length === 0;
+    const size = charsOf(lines);
+    const fits = isEmpty || size <= this.#room;
+    const decision = decideAppend(this.state, known, { ...request, isEmpty, fits });
     if (decision.kind === "accepted") {
+      this.#room -= size;
       this.lines.push(...lines);
       if (producer !== null) this.producers.set(producer.id, producer);
       const streamSeq = request.streamSeq ?? this.state.streamSeq;

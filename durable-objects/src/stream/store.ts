@@ -18,6 +18,11 @@ export class StreamStore extends LogRows {
     this.#storage.transactionSync(write);
   }
 
+  /** What the stream takes of the object's storage, its producers included, in bytes. */
+  size(): number {
+    return this.#sql.databaseSize;
+  }
+
   /** Whether this object has ever been given its tables. */
   exists(): boolean {
     const tables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'document'");

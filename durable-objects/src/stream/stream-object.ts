@@ -10,6 +10,7 @@ import { readQuotas } from "../quotas.ts";
 import { streamStub } from "../stubs.ts";
 import { copyFork } from "./copy-fork.ts";
 import { isSameStream, makeStream } from "./decide-create.ts";
+import { charsOf } from "./message-lines.ts";
 import { OpenStream } from "./open-stream.ts";
 import { mediaTypeOf, type StreamState } from "./state.ts";
 import { StreamStore } from "./store.ts";
@@ -176,6 +177,7 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
       return { ok: true, created: false, facts: found.stream.facts() };
     }
     if (found.code === "gone") return { ok: false, code: "conflict" };
+    if (charsOf(lines) > this.#maxBytes()) return { ok: false, code: "full" };
     applyMigrations(this.ctx.storage, streamMigrations);
     this.#store.clear();
     const { fork } = config;
@@ -264,8 +266,12 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
   }
 
   #open(address: StreamAddress, state: StreamState): OpenStream {
-    const parts = { address, store: this.#store, readers: this.#readers, alarm: this.#alarm };
-    return new OpenStream(parts, state);
+    const parts = { store: this.#store, readers: this.#readers, alarm: this.#alarm };
+    return new OpenStream({ ...parts, address, maxBytes: this.#maxBytes() }, state);
+  }
+
+  #maxBytes(): number {
+    return readQuotas(this.env).LIMIT_STREAM_BYTES;
   }
 
   #makeReaders(): Readers {

@@ -53,12 +53,13 @@ export type CreateAnswer =
         | "source_not_found"
         | "source_gone"
         | "source_type"
-        | "fork_beyond_end";
+        | "fork_beyond_end"
+        | "full";
     };
 
 export type AppendRefusal =
   | { readonly code: "closed"; readonly facts: StreamFacts }
-  | { readonly code: "content_type" | "stream_seq" | "bad_start" }
+  | { readonly code: "content_type" | "stream_seq" | "bad_start" | "full" }
   | { readonly code: "stale"; readonly epoch: number }
   | { readonly code: "gap"; readonly expected: number };
 

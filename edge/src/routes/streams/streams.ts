@@ -1,5 +1,6 @@
 import { jsonOf, limits } from "@millrace/contracts";
 import {
+  readQuotas,
   streamSocketPath,
   type AppendAnswer,
   type CreateAnswer,
@@ -165,6 +166,13 @@ function refuseMessages(c: Caller, refused: ParsedMessages): Response {
 
 type Refused<Answer> = Extract<Answer, { readonly ok: false }>;
 
+/** Trying again makes no room: this is no 429. */
+function refuseFull(c: Caller): Response {
+  const max = readQuotas(c.env).LIMIT_STREAM_BYTES;
+  const message = `a stream may hold ${max} bytes: go on in another`;
+  return problem(c, "payload_too_large", { message, details: { limit: "stream_bytes", max } });
+}
+
 function refuseCreate(c: Caller, code: Refused<CreateAnswer>["code"]): Response {
   switch (code) {
     case "conflict":
@@ -173,6 +181,8 @@ function refuseCreate(c: Caller, code: Refused<CreateAnswer>["code"]): Response 
       return problem(c, "not_found", { message: `${headers.forkedFrom}: no such stream` });
     case "source_gone":
       return problem(c, "conflict", { message: `${headers.forkedFrom}: was deleted` });
+    case "full":
+      return refuseFull(c);
     case "source_type":
       return problem(c, "conflict", { message: "Content-Type: is not the source's" });
     case "fork_beyond_end": {
@@ -196,6 +206,8 @@ function refuseAppend(
       return problem(c, "conflict", { message: "the stream is closed" });
     case "content_type":
       return problem(c, "conflict", { message: "Content-Type: is not the stream's" });
+    case "full":
+      return refuseFull(c);
     case "stream_seq":
       return problem(c, "conflict", { message: `${headers.seq}: is not after the last one` });
     case "bad_start":

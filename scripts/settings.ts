@@ -30,6 +30,8 @@ const positive = z.coerce
   .transform(String)
   .optional();
 
+const days = z.string().regex(/^\d+$/, "days").optional();
+
 /** The Worker's own settings. It would notice a wrong one only at the first run. */
 export const EdgeKnobs = z.object({
   CORS_ORIGINS: z.string().optional().describe("origins of browsers, by comma (localhost)"),
@@ -40,11 +42,7 @@ export const EdgeKnobs = z.object({
   LEASE_MS: positive.describe("a runner that is silent for this is replaced (30000)"),
   START_DEADLINE_MS: positive.describe("a run waits this long for a runner (86400000)"),
   ARCHIVE_AFTER_MS: positive.describe("after its end a run's log is archived (600000)"),
-  LOG_RETENTION_DAYS: z
-    .string()
-    .regex(/^\d+$/, "days")
-    .optional()
-    .describe("days for which archived logs are kept (for ever)"),
+  LOG_RETENTION_DAYS: days.describe("days for which archived logs are kept (for ever)"),
   LONG_POLL_MS: positive.describe("a long-poll of a stream waits this long (20000)"),
   SSE_LIFETIME_MS: positive.describe("a stream's live=sse goes on in another response (60000)"),
   LIMIT_REQUESTS_PER_SECOND: positive.describe("requests per second of one API key (1000)"),
@@ -63,6 +61,7 @@ export const EdgeKnobs = z.object({
     .regex(/^\d+(,\d+)*$/, "seconds, by comma")
     .optional()
     .describe("seconds between the tries of a webhook (5,30,120,600,3600,10800,21600,36000)"),
+  WEBHOOK_LOG_DAYS: days.describe("days for which settled webhook deliveries are listed (30)"),
   DOH_URL: z
     .url()
     .optional()

@@ -58,6 +58,8 @@ export interface PlatformEnv extends QuotaVars {
   readonly WEBHOOK_ALLOW_LOOPBACK?: string;
   /** Seconds between the tries of a webhook delivery, by comma; unset: nine tries in about 20 hours. */
   readonly WEBHOOK_RETRY_SECONDS?: string;
+  /** Days for which the log of settled webhook deliveries is kept; 30 when unset. */
+  readonly WEBHOOK_LOG_DAYS?: string;
   /** DNS over HTTPS (application/dns-json) by which the hosts of webhooks are resolved; Cloudflare's when unset. */
   readonly DOH_URL?: string;
 }

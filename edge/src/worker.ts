@@ -2,6 +2,7 @@ import type { PlatformEnv } from "@millrace/durable-objects";
 import { app } from "./app.ts";
 import { pruneLogs } from "./prune-logs.ts";
 import { consumeQueue } from "./queue.ts";
+import { pruneDeliveries } from "./webhooks/prune-deliveries.ts";
 
 export {
   OrgObject,
@@ -14,5 +15,7 @@ export {
 export default {
   fetch: app.fetch,
   queue: consumeQueue,
-  scheduled: (_event, env) => pruneLogs(env),
+  scheduled: async (_event, env) => {
+    await Promise.all([pruneLogs(env), pruneDeliveries(env)]);
+  },
 } satisfies ExportedHandler<PlatformEnv>;

@@ -247,6 +247,7 @@ export const webhookDeliveries = sqliteTable(
   (table) => [
     index("webhook_deliveries_by_project").on(table.orgId, table.projectId, table.createdAt),
     index("webhook_deliveries_by_run").on(table.orgId, table.runId, table.seq),
+    index("webhook_deliveries_by_settling").on(table.settledAt, table.id),
   ],
 );
 

@@ -1,0 +1,1 @@
+CREATE INDEX `webhook_deliveries_by_settling` ON `webhook_deliveries` (`settled_at`,`id`);

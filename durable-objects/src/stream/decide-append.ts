@@ -31,11 +31,15 @@ export function decideAppend(
     if (decision.kind === "duplicate") return { kind: "known", last: decision.last };
     if (decision.kind !== "accepted") return decision;
   }
-  const { streamSeq } = request;
-  if (streamSeq !== null && state.streamSeq !== null && streamSeq <= state.streamSeq) {
-    return { kind: "stream_seq" };
-  }
+  if (isOutOfOrder(state, request)) return { kind: "stream_seq" };
   return { kind: request.fits ? "accepted" : "full" };
+}
+
+function isOutOfOrder(
+  { streamSeq: last }: StreamState,
+  { streamSeq: next }: Pick<AppendRequest, "streamSeq">,
+): boolean {
+  return next !== null && last !== null && next <= last;
 }
 
 function decideOnClosed(

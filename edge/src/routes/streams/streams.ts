@@ -164,6 +164,10 @@ function refuseMessages(c: Caller, refused: ParsedMessages): Response {
   return problem(c, "invalid_argument", { message: "body: an empty array appends nothing" });
 }
 
+function addHeaders(c: Caller, added: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(added)) c.header(name, value);
+}
+
 type Refused<Answer> = Extract<Answer, { readonly ok: false }>;
 
 /** Trying again makes no room: this is no 429. */
@@ -202,7 +206,7 @@ function refuseAppend(
     case "gone":
       return problem(c, answer.code);
     case "closed":
-      for (const [name, value] of Object.entries(factsOf(answer.facts))) c.header(name, value);
+      addHeaders(c, factsOf(answer.facts));
       return problem(c, "conflict", { message: "the stream is closed" });
     case "content_type":
       return problem(c, "conflict", { message: "Content-Type: is not the stream's" });

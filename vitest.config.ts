@@ -10,6 +10,7 @@ const unit = {
     name: "unit",
     include: [
       "{contracts,migrations,durable-objects,edge,runner-cluster,operator}/src/**/*.test.ts",
+      "bench/peers/*.test.ts",
     ],
     exclude: ["**/*.workers.test.ts"],
     testTimeout: 30_000,

@@ -9,6 +9,7 @@ import { replay } from "./figures/replay.ts";
 import { measureFigure, type Result } from "./measure.ts";
 import { readOptions, usage, type Options } from "./options.ts";
 import { formatTable, makeReport } from "./report.ts";
+import { benchPeers } from "./peers/bench-peers.ts";
 import { startBare } from "./sides/start-bare.ts";
 import { startOurs } from "./sides/start-ours.ts";
 import type { Side } from "./sides/side.ts";
@@ -40,9 +41,12 @@ const start = {
   bare: startBare,
 };
 
-const options = readOptions(
-  process.argv.slice(2),
-  figures.map((figure) => figure.name),
-);
-if (options.help) console.log(usage);
-else if (!(await bench(options)) && options.strict) process.exitCode = 1;
+async function main(argv: readonly string[]): Promise<void> {
+  if (argv.includes("--peers")) return benchPeers(argv.filter((arg) => arg !== "--peers"));
+  const names = figures.map((figure) => figure.name);
+  const options = readOptions(argv, names);
+  if (options.help) return console.log(usage);
+  if (!(await bench(options)) && options.strict) process.exitCode = 1;
+}
+
+await main(process.argv.slice(2));

@@ -14,6 +14,7 @@ export const usage = `Usage: npm run bench -- [options]
 
 Measures Millrace beside a bare Durable Object that does the minimum, in alternating rounds.
 
+  --peers           beside other servers instead; see --peers --help
   --only <name>     only this figure; may be repeated
   --side <name>     only "ours" or "bare", for profiling
   --rounds <n>      rounds for each figure (5)

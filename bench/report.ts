@@ -1,15 +1,20 @@
 import { availableParallelism, cpus, release, totalmem } from "node:os";
+import { formatRows } from "./format-rows.ts";
 import type { Bar, Metric } from "./figures/figure.ts";
 import type { Result } from "./measure.ts";
 
-export interface Report {
+export interface Report<Entry = Result> {
   readonly date: string;
   readonly machine: string;
   readonly rounds: number;
-  readonly results: readonly Result[];
+  readonly results: readonly Entry[];
 }
 
-export function makeReport(results: readonly Result[], rounds: number, now: Date): Report {
+export function makeReport<Entry>(
+  results: readonly Entry[],
+  rounds: number,
+  now: Date,
+): Report<Entry> {
   const cpu = cpus()[0]?.model.trim() ?? "unknown CPU";
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   const machine = `${availableParallelism()} cores (${cpu}), ${memory}, Linux ${release()}, Node ${process.version}`;
@@ -28,14 +33,12 @@ export function formatTable(report: Report): string {
     result.ratio === null ? "-" : result.ratio.toFixed(2),
     result.met === null ? "" : result.met ? "met" : "MISSED",
   ]);
-  const widths = heads.map((head, i) =>
-    Math.max(...[head, ...rows.map((r) => r[i] ?? "")].map((cell) => cell.length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(" | ")} |`;
-  const rule = `| ${widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(Math.max(0, width - 1))}:`)).join(" | ")} |`;
-  const caption = `${report.date}, ${report.machine}, medians of ${report.rounds} rounds`;
-  return [caption, "", line(heads), rule, ...rows.map(line)].join("\n");
+  return `${formatCaption(report)}\n\n${formatRows(heads, rows, 1)}`;
+}
+
+/** When, on what and how often the figures were taken. */
+export function formatCaption({ date, machine, rounds }: Report<unknown>): string {
+  return `${date}, ${machine}, medians of ${rounds} rounds`;
 }
 
 function formatBar(bar: Bar | undefined, unit: Metric["unit"]): string {
@@ -44,7 +47,7 @@ function formatBar(bar: Bar | undefined, unit: Metric["unit"]): string {
   return "atMost" in bar ? `<= ${bar.atMost}x bare` : `>= ${bar.atLeast * 100} % of bare`;
 }
 
-function formatValue(value: number | null, unit: Metric["unit"]): string {
+export function formatValue(value: number | null, unit: Metric["unit"]): string {
   if (value === null) return "-";
   if (unit === "1/s") return `${Math.round(value).toLocaleString("en-US")}/s`;
   return `${value < 100 ? value.toFixed(2) : Math.round(value)} ms`;

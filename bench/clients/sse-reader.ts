@@ -10,7 +10,7 @@ export interface StreamRequest {
 const stuckMs = 120_000;
 
 /** Opens a response and leaves its body to the caller. */
-function openStream(stream: StreamRequest): Promise<{
+export function openStream(stream: StreamRequest): Promise<{
   readonly request: ClientRequest;
   readonly response: IncomingMessage;
 }> {

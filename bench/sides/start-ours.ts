@@ -12,6 +12,20 @@ import { startWorkerd } from "./start-workerd.ts";
 
 /** Millrace as it is deployed, in a workerd of its own, entered by its public doors only. */
 export async function startOurs(stateDir: string): Promise<Side> {
+  const { platform, dispose } = await startPlatform(stateDir);
+  return {
+    name: "ours",
+    openLog: () => openRun(platform),
+    openCreator: () => openRunnerCreator(platform, join(stateDir, "runner")),
+    dispose,
+  };
+}
+
+/** The edge alone, with no runner. `vars` are variables of the Worker beyond its secrets. */
+export async function startPlatform(
+  stateDir: string,
+  vars: Readonly<Record<string, string>> = {},
+): Promise<{ readonly platform: Platform; readonly dispose: () => Promise<void> }> {
   const buildDir = join(stateDir, "build");
   const persistTo = join(stateDir, "edge");
   await mkdir(buildDir, { recursive: true });
@@ -23,15 +37,10 @@ export async function startOurs(stateDir: string): Promise<Side> {
     POOL_TOKEN: secrets.poolToken,
     RUN_TOKEN_SECRET: randomUUID(),
     SEALING_KEY: randomUUID(),
+    ...vars,
   });
   const { url, miniflare } = await startWorkerd(worker, persistTo);
-  const platform: Platform = { url, ...secrets };
-  return {
-    name: "ours",
-    openLog: () => openRun(platform),
-    openCreator: () => openRunnerCreator(platform, join(stateDir, "runner")),
-    dispose: () => miniflare.dispose(),
-  };
+  return { platform: { url, ...secrets }, dispose: () => miniflare.dispose() };
 }
 
 async function readWorker(

@@ -41,8 +41,10 @@ interface Client {
 /** One user: makes a run, repeats itself, follows, perhaps cancels, and comes again. */
 export async function playClient(client: Client): Promise<void> {
   const projectId = await insist(client, async () => client.api.createProject());
+  const runs: ClientRun[] = [];
   while (Date.now() < client.stopAt) {
     const run = await createRun(client, projectId);
+    runs.push(run);
     if (client.random.chance(20)) await cancelSometime(client, run, 4_000);
     const isPatient = client.random.chance(60);
     const [first] = run.readers;
@@ -51,8 +53,17 @@ export async function playClient(client: Client): Promise<void> {
       // Most often the run is over, and the cancel changes nothing.
       if (client.random.chance(15)) await cancelSometime(client, run, 0);
     } else await sleep(client.random.between(0, 1_500));
+    await waitForRoom(client, runs);
   }
 }
+
+/** Runs of a project wait for one another: a storm that leaves a hundred of them behind would be followed by an hour of calm. */
+async function waitForRoom({ stopAt }: Client, runs: readonly ClientRun[]): Promise<void> {
+  const [reader] = runs.at(-maxOpen)?.readers ?? [];
+  if (reader) await Promise.race([reader.over, sleep(Math.max(0, stopAt - Date.now()))]);
+}
+
+const maxOpen = 3;
 
 /** Asks until there is an answer: what was not answered may have happened. */
 async function insist<T>(client: Client, ask: () => Promise<T>): Promise<T> {

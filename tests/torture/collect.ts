@@ -9,27 +9,38 @@ import type { Stage } from "./stage.ts";
 
 const over = new Set(["completed", "error", "cancelled"]);
 
-/** Waits until every run is over, for as long as it is given, and then reads what is left of each. */
+/** Waits until every run is over, for as long as runs come to their ends, and then reads what is left of each. */
 export async function collect(
   stage: Stage,
   ledger: Ledger,
-  deadline: number,
+  stuckMs: number,
 ): Promise<TortureRecord> {
   const api = new Api(stage.platform.url, stage.platform.apiKey);
+  const all = [...ledger.runs.values()];
+  await untilQuiet(api, all, stuckMs);
   const runs: RunRecord[] = [];
-  for (const run of ledger.runs.values()) {
-    const status = await statusAtEnd(api, run, deadline);
+  for (const run of all) {
+    const { status } = await api.run(run.projectId, run.runId);
     if (over.has(status)) await Promise.all(run.readers.map((reader) => reader.over));
     runs.push(await recordOf(stage, api, { run, status }));
   }
   return { creates: ledger.creates, runs };
 }
 
-async function statusAtEnd(api: Api, run: ClientRun, deadline: number): Promise<string> {
-  for (;;) {
-    const { status } = await api.run(run.projectId, run.runId);
-    if (over.has(status) || Date.now() > deadline) return status;
-    await sleep(200);
+/** Runs of a project end in order, so the first that is not over is the only one to ask for. */
+async function untilQuiet(api: Api, runs: readonly ClientRun[], stuckMs: number): Promise<void> {
+  const queues = [...Map.groupBy(runs, ({ projectId }) => projectId).values()];
+  let endedAt = Date.now();
+  while (queues.some((queue) => queue.length > 0) && Date.now() - endedAt < stuckMs) {
+    for (const queue of queues) {
+      const [first] = queue;
+      if (!first) continue;
+      const { status } = await api.run(first.projectId, first.runId);
+      if (!over.has(status)) continue;
+      queue.shift();
+      endedAt = Date.now();
+    }
+    await sleep(100);
   }
 }
 

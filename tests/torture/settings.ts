@@ -18,11 +18,13 @@ export function readSettings(env: NodeJS.ProcessEnv) {
     seconds: TORTURE_SECONDS,
     removed: TORTURE_REMOVED,
     reportFile: TORTURE_REPORT,
-    settleMs: TORTURE_REMOVED === undefined ? settleMs : brokenSettleMs,
+    stuckMs: TORTURE_REMOVED === undefined ? stuckMs : brokenStuckMs,
   };
 }
 
-/** Long enough for the last backoffs and leases, however slow the machine. */
-const settleMs = 240_000;
-/** Enough to tell stuck from slow: nobody waits for what never comes. */
-const brokenSettleMs = 90_000;
+/** Runs that do not end while none ends for so long are stuck: no lease, backoff or deadline is longer, however slow the machine. */
+const stuckMs = 180_000;
+/** A bundle without a mechanism is told from a slow one sooner. */
+const brokenStuckMs = 75_000;
+/** Until then all must be over, and read. */
+export const settleMs = 900_000;

@@ -1,4 +1,6 @@
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { check } from "./checker/check.ts";
 import { playClient, type Ledger } from "./clients.ts";
@@ -6,11 +8,11 @@ import { collect } from "./collect.ts";
 import { doHarm } from "./faults.ts";
 import type { TortureRecord, Violation } from "./record.ts";
 import { Random } from "./random.ts";
-import { readSettings } from "./settings.ts";
-import { setStage } from "./stage.ts";
+import { readSettings, settleMs } from "./settings.ts";
+import { setStage, type Stage } from "./stage.ts";
 import { Tally } from "./tally.ts";
 
-const { seed, seconds, removed, reportFile, settleMs } = readSettings(process.env);
+const { seed, seconds, removed, reportFile, stuckMs } = readSettings(process.env);
 const clients = 10;
 const setUpMs = 60_000;
 
@@ -31,13 +33,14 @@ it(
       process.stderr.write(`torture: ${JSON.stringify(tally.counts)}\n`);
     }, 30_000);
     await Promise.all([...playing, doHarm(stage, { random: random.branch(), tally, stopAt })]);
-    const record = await collect(stage, ledger, deadline);
+    const record = await collect(stage, ledger, stuckMs);
     clearInterval(telling);
     addFigures(tally, record, await stage.platform.log());
     const violations = check(record);
     const report = { seed, seconds, removed, violations, counts: tally.counts };
     process.stderr.write(`torture: ${describeReport(report)}\n`);
     if (reportFile !== undefined) await writeFile(reportFile, JSON.stringify(report));
+    if (violations.length > 0) await keepEvidence(stage, record);
     expect(violations.map(describeViolation).slice(0, shown)).toEqual([]);
   },
   setUpMs + seconds * 1_000 + settleMs + 120_000,
@@ -62,6 +65,19 @@ function addFigures(tally: Tally, { creates, runs }: TortureRecord, edgeLog: str
 
 /** A broken bundle breaks a promise hundreds of times. */
 const shown = 20;
+
+/** What a violation is found in, left behind for whoever looks for its cause. */
+async function keepEvidence({ platform, places }: Stage, record: TortureRecord): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "millrace-torture-evidence-"));
+  const runnerLogs = await Promise.all(places.map(({ runner }) => runner.log()));
+  const files = {
+    "record.json": JSON.stringify(record),
+    "edge.log": await platform.log(),
+    "runners.log": runnerLogs.join("\n"),
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  process.stderr.write(`torture: the evidence lies in ${directory}\n`);
+}
 
 function describeViolation({ promise, runId, evidence }: Violation): string {
   return `${promise} ${runId}: ${evidence}`;

@@ -17,6 +17,7 @@ export { PageQuery } from "./routes/query.ts";
 export * as v1Webhooks from "./dialects/v1-webhooks.ts";
 export * as v1Routes from "./routes/v1.ts";
 export * as streamRoutes from "./routes/streams.ts";
+export * as v1PoolRoutes from "./routes/v1-pools.ts";
 export * as v1WebhookRoutes from "./routes/v1-webhooks.ts";
 export * from "./webhook.ts";
 export * from "./crd/agentic-session.ts";

@@ -13,6 +13,8 @@ import { answerCrash, answerNotFound, refuseInvalid } from "./problem.ts";
 import { docs } from "./routes/docs.ts";
 import { blobs } from "./routes/runner/blobs.ts";
 import { poolSocket } from "./routes/runner/pool-socket.ts";
+import { sessionLogs } from "./routes/runner/session-logs.ts";
+import { sessionRuns } from "./routes/runner/session-runs.ts";
 import { runSocket } from "./routes/runner/run-socket.ts";
 import { uploads } from "./routes/runner/uploads.ts";
 import { workspace } from "./routes/runner/workspace.ts";
@@ -22,8 +24,10 @@ import { download } from "./routes/v1/download.ts";
 import { eventBlobs } from "./routes/v1/event-blobs.ts";
 import { health } from "./routes/v1/health.ts";
 import { messages } from "./routes/v1/messages.ts";
+import { pools } from "./routes/v1/pools.ts";
 import { projects } from "./routes/v1/projects.ts";
 import { root } from "./routes/v1/root.ts";
+import { runLogs } from "./routes/v1/run-logs.ts";
 import { runs } from "./routes/v1/runs.ts";
 import { snapshot } from "./routes/v1/snapshot.ts";
 import { stream } from "./routes/v1/stream.ts";
@@ -49,6 +53,8 @@ const v1Body = bodyLimit(limits.requestBodyMaxBytes);
 app.use("/v1/projects/*", v1ApiKey, v1Rate, v1Body);
 app.use("/v1/projects/:projectId/*", requireProjectScope);
 
+app.use("/v1/pools/*", v1ApiKey, v1Rate, v1Body);
+
 app.use("/v1/stream/*", noSniffing, v1ApiKey, v1Rate, bodyLimit(limits.streamAppendMaxBytes));
 app.use("/v1/streams/*", noSniffing, v1ApiKey, v1Rate, v1Body);
 
@@ -60,6 +66,7 @@ app.route("/", projects);
 app.route("/", runs);
 app.route("/", stream);
 app.route("/", snapshot);
+app.route("/", runLogs);
 app.route("/", cancel);
 app.route("/", download);
 app.route("/", eventBlobs);
@@ -69,8 +76,12 @@ app.route("/", runStreams);
 // Before the webhooks: `deliveries` is no webhook's id.
 app.route("/", webhookDeliveries);
 app.route("/", webhooks);
+app.route("/", pools);
 
 app.route("/runner", poolSocket);
+// Before the runs of sessions, whose bodies have another limit.
+app.route("/runner", sessionLogs);
+app.route("/runner", sessionRuns);
 app.route("/runner", runSocket);
 app.route("/runner", uploads);
 app.route("/runner", blobs);

@@ -4,6 +4,7 @@ import type { PlatformEnv } from "@millrace/durable-objects";
 export interface Caller {
   readonly orgId: string;
   readonly keyId: string;
+  readonly role: "admin" | "member" | "viewer";
   /** Null: every project of the org. */
   readonly projectId: string | null;
 }
@@ -15,6 +16,12 @@ export interface Attempt {
   readonly attempt: number;
 }
 
+/** The pool whose token was shown. */
+export interface JoinedPool {
+  readonly orgId: string;
+  readonly pool: string;
+}
+
 export interface EdgeEnv {
   Bindings: PlatformEnv;
   Variables: { requestId: string };
@@ -23,6 +30,11 @@ export interface EdgeEnv {
 /** Behind `requireApiKey`. */
 export interface CallerEnv extends EdgeEnv {
   Variables: EdgeEnv["Variables"] & { caller: Caller };
+}
+
+/** Behind `requirePoolToken`. */
+export interface PoolEnv extends EdgeEnv {
+  Variables: EdgeEnv["Variables"] & { joined: JoinedPool };
 }
 
 /** Behind `requireRunToken`. */

@@ -20,6 +20,10 @@ const about = {
       name: "streams",
       description: "The Durable Streams protocol: streams of your own, and every run's log as one.",
     },
+    {
+      name: "pools",
+      description: "Who executes runs: runners, and clusters with their operators.",
+    },
     { name: "webhooks", description: "Who is told of the ends of runs, and how that went." },
   ],
 };

@@ -2,6 +2,7 @@ import { LogManifest, logPrefix, type PlatformEnv } from "@millrace/durable-obje
 import { z } from "zod";
 import { logError } from "./log.ts";
 import { eventBlobPrefix } from "./runner-keys.ts";
+import { deleteExpiredLogs, deleteLogs } from "./session-logs.ts";
 
 const batch = 50;
 /** What is left over is for the next hour: a cron that runs on and on would meet itself. */
@@ -26,6 +27,7 @@ const Days = z.coerce.number().nonnegative().optional();
  */
 export async function pruneLogs(env: PlatformEnv): Promise<void> {
   const until = Date.now() + budgetMs;
+  while (Date.now() < until && (await deleteExpiredLogs(env, Date.now())) > 0);
   // An org that has no number of its own, in a deployment that has none, keeps its logs: nothing is older than null days.
   const days = Days.parse(env.LOG_RETENTION_DAYS) ?? null;
   for (let found = batch; found === batch && Date.now() < until;) {
@@ -49,6 +51,7 @@ async function prune(env: PlatformEnv, { runId, orgId, manifest }: OldLog): Prom
     await env.ARCHIVES.delete(keys.slice(from, from + 1000));
   }
   await deleteAll(env.ARCHIVES, eventBlobPrefix({ orgId, runId }));
+  await deleteLogs(env, { orgId, runId });
   const rest = JSON.stringify({ ...whole, parts: [] });
   await env.DB.prepare("UPDATE run_logs SET manifest = ?, pruned_at = ? WHERE run_id = ?")
     .bind(rest, Date.now(), runId)

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ErrorCode } from "../errors.ts";
 import { Usage } from "../event.ts";
-import { ProjectId, RunId } from "../ids.ts";
+import { PoolName, ProjectId, RunId } from "../ids.ts";
 import { Json, StoredJson } from "../json.ts";
 import { limits } from "../limits.ts";
 import { ProviderName, providerAliases, providerNames } from "../providers.ts";
@@ -69,7 +69,10 @@ const runOptions = {
   stream: z.boolean().nullish().describe("Answer with the event stream itself."),
   provider: Provider.nullish(),
   model: z.string().trim().min(1).max(200).nullish(),
-  workspaceBackend: Backend.nullish(),
+  workspaceBackend: Backend.nullish().describe(
+    `One of ${WorkspaceBackend.options.join(", ")}; case does not matter. As the pool says when it is left out.`,
+  ),
+  pool: PoolName.nullish().describe("Whose runners or cluster execute it; `default` if left out."),
   webhook: WebhookTarget.nullish().describe("Told of this run, beside the project's webhooks."),
 };
 export const RunCreate = z.object({ prompt: Prompt, ...runOptions }).meta({ id: "RunCreate" });
@@ -156,8 +159,11 @@ export const RunSummary = z
       maxAttempts: z.int(),
       sandboxId: z.string().nullable(),
       workspaceBackend: WorkspaceBackend,
+      pool: PoolName,
+      owner: z.string().nullable().describe("Who asked for it: `key:<id>`, or a Kubernetes user."),
       idempotencyKey: z.string(),
       errorCode: z.string().nullable(),
+      errorReason: z.string().nullable().describe("Of `session_failed`: the cluster's word."),
     }),
   })
   .meta({ id: "RunSummary" });
@@ -205,6 +211,67 @@ export const RunCancelled = z
     writable: z.boolean(),
   })
   .meta({ id: "RunCancelled" });
+
+/** Who could execute runs now. */
+export const Pool = z
+  .object({
+    name: PoolName,
+    workspaceBackend: z.enum(["host", "cluster"]).describe("Of runs that name the pool only."),
+    /** An operator or a runner is connected. */
+    connected: z.boolean(),
+    version: z.string().nullable().describe("Of the leading operator."),
+    lastSeenAt: z.iso.datetime().nullable().describe("When an operator last spoke."),
+    waiting: z.int().nonnegative().describe("Runs that wait for a runner."),
+    runners: z.object({
+      connected: z.int().nonnegative(),
+      slots: z.int().nonnegative(),
+      free: z.int().nonnegative(),
+      warm: z.int().nonnegative().describe("How many of them are idle pods for one session each."),
+    }),
+    /** What the leading operator says of its cluster; null: none is connected. */
+    cluster: z
+      .object({
+        free: z.int().nonnegative().nullable().describe("null: only the cluster's size limits it."),
+        warm: z.object({ size: z.int(), ready: z.int() }),
+        sessions: z.record(z.string(), z.int()),
+      })
+      .nullable(),
+    operators: z.array(
+      z.object({
+        id: z.string(),
+        version: z.string(),
+        leader: z.boolean(),
+        connectedAt: z.iso.datetime(),
+        lastSeenAt: z.iso.datetime(),
+      }),
+    ),
+  })
+  .meta({ id: "Pool" });
+export type Pool = z.infer<typeof Pool>;
+
+export const PoolCreate = z
+  .object({ name: PoolName, workspaceBackend: z.enum(["host", "cluster"]).default("cluster") })
+  .meta({ id: "PoolCreate" });
+export const PoolCreated = z
+  .object({
+    name: PoolName,
+    workspaceBackend: z.enum(["host", "cluster"]),
+    token: z.string().describe("Shown this once: what runners and operator join the pool with."),
+  })
+  .meta({ id: "PoolCreated" });
+
+/** The kept log of one container of a session. */
+export const SessionLog = z
+  .object({
+    attempt: z.int().positive(),
+    container: z.string(),
+    sizeBytes: z.int().nonnegative(),
+    storedAt: z.iso.datetime(),
+    keepUntil: z.iso.datetime().nullable().describe("null: as long as the run's events."),
+    url: z.string(),
+  })
+  .meta({ id: "SessionLog" });
+export type SessionLog = z.infer<typeof SessionLog>;
 
 export const Health = z
   .object({

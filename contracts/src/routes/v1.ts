@@ -5,6 +5,7 @@ import { eventStream, json, problems, runIdHeader } from "./answers.ts";
 import { projectParams, runParams, withKey } from "./params.ts";
 import { cursorHeader, PageQuery } from "./query.ts";
 import * as runLog from "./v1-run-log.ts";
+import * as pools from "./v1-pools.ts";
 import * as webhooks from "./v1-webhooks.ts";
 
 export { getEventBlob, getSnapshot, streamRun } from "./v1-run-log.ts";
@@ -234,4 +235,5 @@ export const all = [
   createMessage,
   listMessages,
   ...webhooks.all,
+  ...pools.all,
 ] as const;

@@ -37,6 +37,7 @@ export function request(change: Partial<NewRun> = {}): NewRun {
     workspaceBackend: "host",
     pool: "nobody",
     admitted: true,
+    owner: "key:k",
     idempotencyKey: crypto.randomUUID(),
     fingerprint: "f",
     now: Date.now(),

@@ -1,4 +1,4 @@
-import type { RunView, WorkspaceBackend } from "@millrace/contracts";
+import type { RunSpec, RunView, WorkspaceBackend } from "@millrace/contracts";
 import type { Refusal, RunReport } from "../run/run-rpc.ts";
 import type { OpenRunsLimit } from "./decide-create.ts";
 
@@ -20,6 +20,11 @@ export interface NewRun {
   readonly model: string | null;
   readonly workspaceBackend: WorkspaceBackend;
   readonly pool: string;
+  readonly owner: string;
+  readonly session?: RunSpec["session"];
+  readonly repos?: RunSpec["repos"];
+  readonly timeoutSeconds?: number | null;
+  readonly startDeadlineSeconds?: number | null;
   readonly idempotencyKey: string;
   /** SHA-256 over method, path and the canonical known fields. */
   readonly fingerprint: string;

@@ -19,7 +19,8 @@ export const requireApiKey = (keys = new ApiKeys()): MiddlewareHandler<CallerEnv
     if (touched !== undefined) {
       c.executionCtx.waitUntil(touched.catch((error) => logError("key not touched", { error })));
     }
-    c.set("caller", { orgId: key.orgId, keyId: key.id, projectId: key.projectId });
+    const { orgId, id: keyId, role, projectId } = key;
+    c.set("caller", { orgId, keyId, role, projectId });
     return next();
   };
 

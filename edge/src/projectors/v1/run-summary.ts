@@ -46,7 +46,11 @@ function runMeta(view: RunView): v1.RunSummary["meta"] {
     maxAttempts: spec.maxAttempts,
     sandboxId: null,
     workspaceBackend: spec.workspaceBackend,
+    pool: spec.pool,
+    // Runs from before it was recorded have none.
+    owner: spec.owner ?? null,
     idempotencyKey: spec.idempotencyKey,
     errorCode: view.error?.code ?? null,
+    errorReason: view.error?.reason ?? null,
   };
 }

@@ -1,19 +1,25 @@
-import { poolSocketPath } from "@millrace/durable-objects";
-import { Hono } from "hono";
-import { defaultOrg, defaultPool, type EdgeEnv } from "../../edge-env.ts";
+import { operatorSocketPath, poolSocketPath } from "@millrace/durable-objects";
+import { Hono, type Context } from "hono";
+import type { PoolEnv } from "../../edge-env.ts";
 import { requirePoolToken } from "../../middleware/require-pool-token.ts";
 import { requireUpgrade } from "../../middleware/require-upgrade.ts";
 import { poolObject } from "../../objects.ts";
-import { problem } from "../../problem.ts";
 
-export const poolSocket = new Hono<EdgeEnv>();
+/** The sockets of a pool's runners, and of the operator of its cluster. */
+export const poolSocket = new Hono<PoolEnv>();
 
-poolSocket.get("/pools/:pool/socket", requirePoolToken, requireUpgrade, async (c) => {
-  // The pool token is the default pool's; other pools will have tokens of their own.
-  if (c.req.param("pool") !== defaultPool) return problem(c, "not_found");
-  const url = new URL(poolSocketPath, "https://pool");
-  url.searchParams.set("orgId", defaultOrg.id);
-  url.searchParams.set("pool", defaultPool);
-  const pool = poolObject(c.env, defaultOrg.id, defaultPool);
-  return pool.fetch(url.href, { headers: { upgrade: "websocket" } });
-});
+poolSocket.get("/pools/:pool/socket", requirePoolToken, requireUpgrade, (c) =>
+  open(c, poolSocketPath),
+);
+
+poolSocket.get("/pools/:pool/operator", requirePoolToken, requireUpgrade, (c) =>
+  open(c, operatorSocketPath),
+);
+
+function open(c: Context<PoolEnv>, path: string): Promise<Response> {
+  const { orgId, pool } = c.var.joined;
+  const url = new URL(path, "https://pool");
+  url.searchParams.set("orgId", orgId);
+  url.searchParams.set("pool", pool);
+  return poolObject(c.env, orgId, pool).fetch(url.href, { headers: { upgrade: "websocket" } });
+}

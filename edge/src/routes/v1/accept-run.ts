@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from "uuid";
 import { defaultPool, type CallerEnv } from "../../edge-env.ts";
 import { fingerprint } from "../../fingerprint.ts";
 import { threadObject } from "../../objects.ts";
+import { findPool } from "../../pools.ts";
 import { problem, type ProblemResponse } from "../../problem.ts";
 import { createRunEndpoint, dropRunEndpoint } from "../../webhooks/endpoints.ts";
 import { refuseUrl } from "../../webhooks/refuse-url.ts";
@@ -34,15 +35,23 @@ export async function acceptRun(
     const details = { field: "Idempotency-Key" };
     return refuse(problem(c, "invalid_argument", { message, details }));
   }
-  const workspaceBackend = request.workspaceBackend ?? "host";
-  if (workspaceBackend !== "host") {
+  const pool = await findPool(c.env.DB, c.var.caller.orgId, request.pool ?? defaultPool);
+  if (pool === null) {
+    const facts = { message: "pool: there is no pool of this name", details: { field: "pool" } };
+    return refuse(problem(c, "invalid_argument", facts));
+  }
+  const workspaceBackend = request.workspaceBackend ?? pool.workspaceBackend;
+  if (workspaceBackend === "e2b") {
     const message = `the workspace backend ${workspaceBackend} is not configured`;
     return refuse(problem(c, "workspace_unavailable", { message }));
   }
   const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;
   if (refusedUrl !== null) return refuse(refusedUrl);
-  const run = await newRun({ projectId, request, workspaceBackend, idempotencyKey: key.data });
-  const admitted = await admitRun(c);
+  const { orgId, keyId } = c.var.caller;
+  const owner = `key:${keyId}`;
+  const where = { workspaceBackend, pool: pool.name, owner };
+  const run = await newRun({ projectId, request, ...where, idempotencyKey: key.data });
+  const admitted = await admitRun(c.env, orgId);
   const webhook = request.webhook ?? null;
   const answer = await createRun(c, projectId, { ...run, admitted }, webhook);
   if (answer.ok) return answer;
@@ -72,6 +81,8 @@ interface NewRunFacts {
   readonly projectId: string;
   readonly request: RunRequest;
   readonly workspaceBackend: WorkspaceBackend;
+  readonly pool: string;
+  readonly owner: string;
   readonly idempotencyKey: string;
 }
 
@@ -86,6 +97,7 @@ async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
   const fields = { text: request.text, input, provider, model, workspaceBackend: asked };
   // Only where there is one: a request without it keeps the fingerprint that it always had.
   const { webhook } = request;
+  const where = request.pool ? { pool: request.pool } : {};
   const told = webhook ? { webhook: { url: webhook.url, events: webhook.events ?? null } } : {};
   return {
     runId: uuidv7(),
@@ -95,11 +107,13 @@ async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
     provider,
     model,
     workspaceBackend: facts.workspaceBackend,
-    pool: defaultPool,
+    pool: facts.pool,
+    owner: facts.owner,
     idempotencyKey: facts.idempotencyKey,
     fingerprint: await fingerprint("POST", `/v1/projects/${projectId}/${noun}`, {
       ...fields,
       ...told,
+      ...where,
     }),
     now: Date.now(),
   };

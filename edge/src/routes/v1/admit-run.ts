@@ -1,6 +1,5 @@
-import { handfulMs, readQuotas } from "@millrace/durable-objects";
+import { handfulMs, readQuotas, type PlatformEnv } from "@millrace/durable-objects";
 import type { Context } from "hono";
-import type { CallerEnv } from "../../edge-env.ts";
 import { limited } from "../../limited.ts";
 import { logError } from "../../log.ts";
 import { DrawnTokens } from "../../drawn-tokens.ts";
@@ -14,10 +13,9 @@ const places = new DrawnTokens(handfulMs);
 const retryAfterSeconds = 5;
 
 /** Whether the org has room for one more run. An org that cannot be asked stops nobody. */
-export async function admitRun(c: Context<CallerEnv>): Promise<boolean> {
-  const { orgId } = c.var.caller;
+export async function admitRun(env: PlatformEnv, orgId: string): Promise<boolean> {
   try {
-    const ask = (handful: boolean) => orgObject(c.env, orgId).drawRuns(handful);
+    const ask = (handful: boolean) => orgObject(env, orgId).drawRuns(handful);
     return (await places.take(orgId, Date.now(), ask)).ok;
   } catch (error) {
     logError("open runs not counted", { error });
@@ -26,10 +24,10 @@ export async function admitRun(c: Context<CallerEnv>): Promise<boolean> {
 }
 
 export function tooManyOpenRuns(
-  c: Context<CallerEnv>,
+  c: Context,
   limit: "open_runs_per_project" | "open_runs_per_org",
 ): ProblemResponse {
-  const quotas = readQuotas(c.env);
+  const quotas = readQuotas(c.env as PlatformEnv);
   const max =
     limit === "open_runs_per_org"
       ? quotas.LIMIT_OPEN_RUNS_PER_ORG

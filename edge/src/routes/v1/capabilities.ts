@@ -10,6 +10,7 @@ const abilities: v1.Capabilities = {
   workspaceBackends: [
     { name: "host", available: true },
     { name: "e2b", available: false },
+    { name: "cluster", available: true },
   ],
   constraints: {
     planPhaseReadOnly: true,

@@ -9,6 +9,16 @@ import {
   type RunnerToRun,
 } from "@millrace/contracts";
 import { ask } from "./api.ts";
+import { Inbox, openSocket } from "./socket-inbox.ts";
+
+interface RunnerPlace {
+  readonly pool: string;
+  readonly token: string;
+  readonly kind?: "warm";
+  readonly podName?: string;
+}
+
+const defaultPlace: RunnerPlace = { pool: "default", token: "test-pool-token" };
 
 /** A runner that does what a test says, through the front door. */
 export class ScriptedRunner {
@@ -16,10 +26,10 @@ export class ScriptedRunner {
   readonly #offered: string[] = [];
   #offers = new Inbox<Offer>();
 
-  static async join(slots = 1000): Promise<ScriptedRunner> {
+  static async join(slots = 1000, of: RunnerPlace = defaultPlace): Promise<ScriptedRunner> {
     const runner = new ScriptedRunner();
-    const token = "test-pool-token";
-    const socket = await openSocket(runnerPaths.poolSocket("default"), token, (text) => {
+    const { pool, token, ...kind } = of;
+    const socket = await openSocket(runnerPaths.poolSocket(pool), token, (text) => {
       const message = PoolToRunner.parse(JSON.parse(text));
       if (message.type !== "offer") return;
       const { runId, attempt } = message;
@@ -29,7 +39,7 @@ export class ScriptedRunner {
     });
     const say = (message: RunnerToPool) => socket.send(JSON.stringify(message));
     const { runnerId } = runner;
-    say({ type: "hello", runnerId, version: "test", slots, free: slots });
+    say({ type: "hello", runnerId, version: "test", slots, free: slots, ...kind });
     return runner;
   }
 
@@ -47,21 +57,24 @@ export class ScriptedRunner {
   }
 }
 
+/** What an attempt needs of the offer, or of the session, that it comes from. */
+type AttemptOffer = Pick<Offer, "runId" | "attempt" | "token">;
+
 export class ScriptedAttempt {
-  readonly offer: Offer;
+  readonly offer: AttemptOffer;
   readonly token: string;
   #socket: WebSocket;
   #heard: Inbox<RunToRunner>;
   #sent = 0;
 
-  private constructor(offer: Offer, socket: WebSocket, heard: Inbox<RunToRunner>) {
+  private constructor(offer: AttemptOffer, socket: WebSocket, heard: Inbox<RunToRunner>) {
     this.offer = offer;
     this.token = offer.token;
     this.#socket = socket;
     this.#heard = heard;
   }
 
-  static async claim(offer: Offer, runnerId: string): Promise<ScriptedAttempt> {
+  static async claim(offer: AttemptOffer, runnerId: string): Promise<ScriptedAttempt> {
     const heard = new Inbox<RunToRunner>();
     const path = runnerPaths.runSocket(offer.runId);
     const socket = await openSocket(path, offer.token, (text) =>
@@ -101,39 +114,4 @@ export class ScriptedAttempt {
   #say(message: RunnerToRun): void {
     this.#socket.send(JSON.stringify(message));
   }
-}
-
-/** What arrived and was not looked at yet. */
-class Inbox<Item> {
-  readonly #items: Item[] = [];
-  #wake: (() => void) | undefined;
-
-  put(item: Item): void {
-    this.#items.push(item);
-    this.#wake?.();
-  }
-
-  async next(): Promise<Item> {
-    for (;;) {
-      const item = this.#items.shift();
-      if (item !== undefined) return item;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await promise;
-    }
-  }
-}
-
-async function openSocket(
-  path: string,
-  token: string,
-  hear: (text: string) => void,
-): Promise<WebSocket> {
-  const headers = { upgrade: "websocket", authorization: `Bearer ${token}` };
-  const response = await ask(path, { headers, key: null });
-  const socket = response.webSocket;
-  if (socket === null) throw new Error(`no socket: ${response.status} ${await response.text()}`);
-  socket.addEventListener("message", ({ data }) => hear(String(data)));
-  socket.accept();
-  return socket;
 }

@@ -58,7 +58,7 @@ export class ScriptedRunner {
 }
 
 /** What an attempt needs of the offer, or of the session, that it comes from. */
-type AttemptOffer = Pick<Offer, "runId" | "attempt" | "token">;
+type AttemptOffer = Pick<Offer, "orgId" | "runId" | "attempt" | "token">;
 
 export class ScriptedAttempt {
   readonly offer: AttemptOffer;

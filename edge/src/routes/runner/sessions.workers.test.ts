@@ -1,5 +1,6 @@
 import { SessionRun, sessionPaths, type SessionReport } from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
+import { defaultOrg } from "../../edge-env.ts";
 import { ask, askJson, makeProject, makeRun } from "../../testing/api.ts";
 import {
   askAsPool,
@@ -239,7 +240,10 @@ describe("tokens", () => {
     const renewed = await askAsPool(pool, path, "POST", { attempt: 1 });
     expect(renewed.status).toBe(200);
     const { token } = (await renewed.json()) as { token: string };
-    const attempt = await ScriptedAttempt.claim({ runId, attempt: 1, token }, crypto.randomUUID());
+    const attempt = await ScriptedAttempt.claim(
+      { orgId: defaultOrg.id, runId, attempt: 1, token },
+      crypto.randomUUID(),
+    );
     expect((await askAsPool(pool, path, "POST", { attempt: 2 })).status).toBe(403);
     expect((await askAsPool(pool, path, "DELETE")).status).toBe(409);
     await attempt.append([], { kind: "succeeded", output: "x" });
@@ -266,9 +270,8 @@ describe("logs", () => {
     await put("first");
     expect((await put("hello\nthere")).status).toBe(200);
     expect((await put("x".repeat(1024 * 1024 + 1))).status).toBe(413);
-    expect(
-      (await put("x", path.replace("runner", "Run_ner").replace("/Run_ner/", "/runner/"))).status,
-    ).toBe(400);
+    const bad = sessionPaths.log(pool.pool, runId, 1, "Run_ner");
+    expect((await put("x", bad)).status).toBe(400);
     const logs = `/v1/projects/${projectId}/runs/${runId}/logs`;
     const { body } = await askJson(logs);
     expect(body.data).toMatchObject([{ attempt: 1, container: "runner", sizeBytes: 11 }]);

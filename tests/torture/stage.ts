@@ -1,5 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { addOrg } from "../support/add-org.ts";
 import type { Api } from "../support/api.ts";
@@ -8,6 +7,7 @@ import { releaseAtEnd } from "../support/cleanup.ts";
 import { startModelServer, type ModelServer } from "../support/model-server/model-server.ts";
 import { startPlatform, type Platform } from "../support/platform.ts";
 import { startRunner, type Runner } from "../support/runner-process.ts";
+import { makeTempDir } from "../support/temp.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { buildFaultyWorker } from "./build-faulty-worker.ts";
 import type { FaultRates } from "./bundle/binding-faults.ts";
@@ -83,7 +83,7 @@ async function openPlace(options: Parameters<typeof startRunner>[0]): Promise<Ru
 
 /** Options for Node under which its clock is wrong by so much, always. */
 async function skewedClock(skewMs: number): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "millrace-clock-"));
+  const directory = await makeTempDir("clock");
   const file = join(directory, "clock.mjs");
   await writeFile(file, clockSource.replaceAll("SKEW", String(skewMs)));
   return `--import=${file}`;

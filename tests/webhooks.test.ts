@@ -25,6 +25,7 @@ beforeAll(async () => {
     vars: {
       WEBHOOK_ALLOW_LOOPBACK: "on",
       WEBHOOK_RETRY_SECONDS: "1,1",
+      WEBHOOK_LOG_DAYS: "0",
       DOH_URL: doh.url,
     },
   });
@@ -241,6 +242,24 @@ describe("who is told", () => {
     await hooks.redeliver(delivery.id);
     await receiver.request(1);
     expect(receiver.received.map(({ payload }) => payload.data.run.id)).toEqual([runId, runId]);
+  });
+});
+
+describe("the delivery log", () => {
+  it("forgets what was settled, when the cron comes, and tells nobody twice", async () => {
+    const receiver = await startWebhookReceiver();
+    const projectId = await api.createProject();
+    const hooks = new WebhookApi(api, projectId);
+    await hooks.create({ url: receiver.url });
+    const runId = await cancelledRun(projectId);
+    await hooks.until(runId, ({ status }) => status === "delivered");
+    const cron = await fetch(`${bench.platform.url}/cdn-cgi/local/scheduled`);
+    expect(cron.status).toBe(200);
+    expect((await hooks.deliveries({ runId })).data).toEqual([]);
+    // The run does not plan it anew.
+    const next = await cancelledRun(projectId);
+    await hooks.until(next, ({ status }) => status === "delivered");
+    expect(receiver.received.map(({ payload }) => payload.data.run.id)).toEqual([runId, next]);
   });
 });
 

@@ -77,6 +77,7 @@ class SseBridge {
   #heartbeat: number | null = null;
   #lifetime: number | null = null;
   #isOld = false;
+  #isWhole = true;
 
   constructor(source: ReaderSource, first: WebSocket, after: number) {
     this.#source = source;
@@ -110,7 +111,7 @@ class SseBridge {
   // message of the object and its write to the client: with many readers that is half of what a frame costs.
   #feed(): void {
     if (!this.#isHungry) return;
-    if (this.#isOld) return this.#end();
+    if (this.#isOld && this.#isWhole) return this.#end();
     try {
       const frames = this.#takeWaiting();
       if (frames !== "") {
@@ -170,6 +171,7 @@ class SseBridge {
     this.#handedOut += rows.length;
     const frames = this.#source.project(rows, this.#cursor);
     this.#cursor = frames.last;
+    this.#isWhole = frames.isWhole ?? true;
     if (frames.text !== "") this.#reopens = 0;
     return frames.text;
   }

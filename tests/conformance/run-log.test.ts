@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { stream } from "@durable-streams/client";
 import { beforeAll, describe, expect, it } from "vitest";
 import { addOrg } from "../support/add-org.ts";
@@ -120,6 +121,24 @@ describe("a stream of one's own", () => {
     const second = await followToEnd(path, first.next);
     expect(second.data).toEqual(['[{"n":2}]']);
     expect((await followToEnd(path, second.next)).data).toEqual([]);
+  });
+
+  it("ends no response inside of a character", async () => {
+    const { url, apiKey } = bench.platform;
+    const path = "/v1/stream/half";
+    const send = (method: string, body: Uint8Array<ArrayBuffer>) =>
+      fetch(`${url}${path}`, {
+        method,
+        body,
+        headers: { authorization: `Bearer ${apiKey}`, "content-type": "text/plain" },
+      });
+    const bytes = new TextEncoder().encode("€");
+    expect((await send("PUT", bytes.slice(0, 1))).status).toBe(201);
+    const reading = followToEnd(path, "-1");
+    // Longer than a response lasts; how much longer does not matter.
+    await delay(2_000);
+    expect((await send("POST", bytes.slice(1))).status).toBe(204);
+    expect((await reading).data.join("")).toBe("€");
   });
 
   it("says which header or parameter it does not understand", async () => {

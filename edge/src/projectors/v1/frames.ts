@@ -14,6 +14,8 @@ export interface Frames {
   readonly text: string;
   /** Seq of the last event in `text`; the cursor it was made from when there is none. */
   readonly last: number;
+  /** False: a character waits for its end, which who comes in later would not understand. */
+  readonly isWhole?: boolean;
 }
 
 /** The run whose frames these are, as its URLs name it. */

@@ -3,6 +3,7 @@ import type { Frames } from "../../projectors/v1/frames.ts";
 import type { LogSource } from "./log-source.ts";
 import { cursorAfter, offsetAfter } from "./protocol.ts";
 import { toBatch, type Batch } from "./render.ts";
+import { joined, WholeCharacters } from "./whole-characters.ts";
 
 /** Does a log of this type travel as base64? Only text and JSON fit into server-sent events as they are. */
 export function isEncoded(contentType: string): boolean {
@@ -15,31 +16,32 @@ export function framesOf(
   contentType: string,
   cursor: string | undefined,
 ): (rows: string, after: number) => Frames {
-  const encode = encoderOf(contentType);
+  const encoder = encoderOf(contentType);
   return (rows, after) => {
     const batch = toBatch(rows, after, source);
     if (batch.isEmpty && !batch.isUpToDate) return { text: "", last: batch.last };
-    const data = batch.isEmpty ? "" : `event: data\n${dataLines(encode(batch))}\n`;
-    return { text: data + control(batch, cursor), last: batch.last };
+    const data = batch.isEmpty ? "" : `event: data\n${dataLines(encoder.encode(batch))}\n`;
+    const text = data + control(batch, cursor);
+    return { text, last: batch.last, isWhole: encoder.isWhole() };
   };
 }
 
-function encoderOf(contentType: string): (batch: Batch) => string {
-  if (isJson(contentType)) return ({ items }) => `[${items.join(",")}]`;
-  if (isEncoded(contentType)) return ({ pieces }) => toBase64(joined(pieces));
-  // A character may lie across two messages: what is left of it waits for the next.
-  const decoder = new TextDecoder();
-  return ({ pieces }) => decoder.decode(joined(pieces), { stream: true });
+interface Encoder {
+  readonly encode: (batch: Batch) => string;
+  readonly isWhole: () => boolean;
 }
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
+function encoderOf(contentType: string): Encoder {
+  const isWhole = () => true;
+  if (isJson(contentType)) return { encode: ({ items }) => `[${items.join(",")}]`, isWhole };
+  if (isEncoded(contentType)) {
+    return { encode: ({ pieces }) => toBase64(joined(pieces)), isWhole };
   }
-  return whole;
+  const characters = new WholeCharacters();
+  return {
+    encode: ({ pieces, isClosed }) => characters.take(pieces, isClosed),
+    isWhole: () => characters.isWhole,
+  };
 }
 
 /**

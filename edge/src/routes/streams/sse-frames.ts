@@ -31,11 +31,13 @@ interface Encoder {
   readonly isWhole: () => boolean;
 }
 
+const always = () => true;
+
 function encoderOf(contentType: string): Encoder {
-  const isWhole = () => true;
-  if (isJson(contentType)) return { encode: ({ items }) => `[${items.join(",")}]`, isWhole };
+  if (isJson(contentType))
+    return { encode: ({ items }) => `[${items.join(",")}]`, isWhole: always };
   if (isEncoded(contentType)) {
-    return { encode: ({ pieces }) => toBase64(joined(pieces)), isWhole };
+    return { encode: ({ pieces }) => toBase64(joined(pieces)), isWhole: always };
   }
   const characters = new WholeCharacters();
   return {

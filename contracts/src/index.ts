@@ -11,6 +11,7 @@ export * from "./providers.ts";
 export * from "./run.ts";
 export * from "./run-snapshot.ts";
 export * from "./runner-protocol.ts";
+export * from "./session-pod.ts";
 export * from "./session-protocol.ts";
 export * as v1 from "./dialects/v1.ts";
 export { PageQuery } from "./routes/query.ts";

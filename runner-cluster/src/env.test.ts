@@ -5,6 +5,13 @@ import { providers } from "./models/providers.ts";
 
 const read = (raw: Record<string, string>) => readEnv({ POOL_TOKEN: "pool-secret", ...raw });
 
+const session = {
+  MILLRACE_ORG_ID: "org",
+  MILLRACE_RUN_ID: "0195d3a0-0000-7000-8000-000000000001",
+  MILLRACE_ATTEMPT: "2",
+  MILLRACE_RUN_TOKEN_FILE: "/run/millrace/session/token",
+};
+
 describe("readEnv", () => {
   it("has a default for everything but the pool token", () => {
     const result = read({});
@@ -54,6 +61,20 @@ describe("readEnv", () => {
     expect(result.ok && result.env.WORKSPACE_ROOT).toBe("/s-workspaces");
   });
 
+  it.each([
+    [{ POOL_TOKEN: "", POOL_TOKEN_FILE: "/run/token" }, "pool"],
+    [{ RUNNER_MODE: "warm", POD_NAME: "warm-1" }, "warm"],
+    [{ RUNNER_MODE: "session", ...session }, "session"],
+    [{ POOL_TOKEN: "" }, "POOL_TOKEN"],
+    [{ RUNNER_MODE: "cold" }, "RUNNER_MODE"],
+    [{ RUNNER_MODE: "session", ...session, MILLRACE_ATTEMPT: "none" }, "MILLRACE_ATTEMPT"],
+    [{ RUNNER_MODE: "session", ...session, MILLRACE_RUN_ID: "" }, "MILLRACE_RUN_ID"],
+  ])("is told what it is for by %j: %s", (raw, told) => {
+    const result = read(raw);
+    if (result.ok) expect(result.env.start.kind).toBe(told);
+    else expect(result.problem).toContain(told);
+  });
+
   it("knows its secrets", () => {
     const result = read({ OPENAI_API_KEY: "sk-one" });
     expect(result.ok && secretValues(result.env)).toEqual(["pool-secret", "sk-one"]);
@@ -62,7 +83,7 @@ describe("readEnv", () => {
 
 it("describes every knob with its default", () => {
   const text = describeEnv();
-  for (const part of ["POOL_TOKEN", "(required)", "RUN_TIMEOUT_MS", "7200000"]) {
+  for (const part of ["POOL_TOKEN", "(not set)", "RUNNER_MODE", "RUN_TIMEOUT_MS", "7200000"]) {
     expect(text).toContain(part);
   }
   for (const name of providers.flatMap(variablesOf)) expect(text).toContain(name);

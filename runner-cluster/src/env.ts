@@ -5,6 +5,7 @@ import { z } from "zod";
 import { EngineEnv, Milliseconds } from "./engine/engine-env.ts";
 import { ProviderEnv, secretsOf, variablesOf } from "./models/provider-env.ts";
 import { providers } from "./models/providers.ts";
+import { readStart, secretsOfStart, StartKnobs, type StartMode } from "./start-mode.ts";
 import { isWithin } from "./workspaces/system-view.ts";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -22,13 +23,11 @@ const Knobs = z.object({
     .url({ protocol: /^https?$/ })
     .default("http://127.0.0.1:8787")
     .describe("the edge this runner works for"),
-  POOL_TOKEN: z
-    .string()
-    .trim()
-    // It travels in a header.
-    .regex(/^[!-~]+$/, "only ASCII, without blanks")
-    .describe("opens the pool; the edge prints the one it made"),
-  POOL: PoolName.default("default").describe("the pool to join; only this one exists yet"),
+  ...StartKnobs.shape,
+  POOL: PoolName.default("default").describe("the pool to join"),
+  EDGE_WAIT_MS: Milliseconds.default(120_000).describe(
+    "how long a session waits for an edge that does not answer",
+  ),
   RUNNER_SLOTS: positive(4).describe("runs executed at a time"),
   STATE_DIR: directory(".state").describe("the edge's local state; never inside WORKSPACE_ROOT"),
   WORKSPACE_ROOT: directory(".workspaces").describe(
@@ -58,7 +57,7 @@ const Knobs = z.object({
 type Knobs = z.output<typeof Knobs>;
 
 /** Everything that the runner was told from outside. */
-export type RunnerEnv = Knobs & { readonly providers: ProviderEnv };
+export type RunnerEnv = Knobs & { readonly providers: ProviderEnv; readonly start: StartMode };
 
 export type EnvResult =
   | { readonly ok: true; readonly env: RunnerEnv }
@@ -71,13 +70,15 @@ export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
   );
   const knobs = Knobs.safeParse(set);
   if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
+  const start = readStart(knobs.data, set);
+  if (!start.ok) return start;
   const provider = ProviderEnv.safeParse(set);
   if (!provider.success) return { ok: false, problem: z.prettifyError(provider.error) };
   const { STATE_DIR, WORKSPACE_ROOT } = knobs.data;
   if (isWithin(STATE_DIR, WORKSPACE_ROOT)) {
     return { ok: false, problem: "STATE_DIR must not lie inside WORKSPACE_ROOT" };
   }
-  return { ok: true, env: { ...knobs.data, providers: provider.data } };
+  return { ok: true, env: { ...knobs.data, providers: provider.data, start: start.start } };
 }
 
 /** A second state gets workspaces of its own, here as with `npm start`. */
@@ -88,14 +89,14 @@ function withOwnRoot(set: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** Values that must appear in no log line, event or command environment. */
 export function secretValues(env: RunnerEnv): readonly string[] {
-  return [env.POOL_TOKEN, ...secretsOf(env.providers)];
+  return [...secretsOfStart(env.start), ...secretsOf(env.providers)];
 }
 
 /** What `--help` prints. */
 export function describeEnv(): string {
   const knobs = Object.entries(Knobs.shape).map(([name, schema]) => {
     const fallback = schema.safeParse(undefined);
-    const value = fallback.success ? `(${String(fallback.data)})` : "(required)";
+    const value = fallback.success ? `(${String(fallback.data ?? "not set")})` : "(required)";
     return `  ${name.padEnd(20)} ${schema.description ?? ""} ${value}`;
   });
   const keys = providers.map((provider) => {

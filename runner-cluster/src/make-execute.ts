@@ -3,6 +3,7 @@ import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
 import type { Logger } from "./log.ts";
 import type { RunnerOptions } from "./runner.ts";
+import { secretsOfStart } from "./start-mode.ts";
 import type { HostSettings } from "./workspaces/host-config.ts";
 import { openHostWorkspace } from "./workspaces/open-host-workspace.ts";
 
@@ -27,7 +28,7 @@ export function makeExecute(env: RunnerEnv, host: HostSettings): RunnerOptions["
     return execute(attempt, {
       env,
       providers: env.providers,
-      secrets: [env.POOL_TOKEN],
+      secrets: secretsOfStart(env.start),
       openWorkspace: (start, opener) => openHostWorkspace(start, opener, { ...host, store, log }),
       fetch,
       clock: { now: Date.now, random: Math.random },

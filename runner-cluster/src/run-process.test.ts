@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, it, onTestFinished, vi } from "vitest";
-import { usePlatform } from "./testing/scripted-platform.ts";
+import { usePlatform, type ScriptedPlatform } from "./testing/scripted-platform.ts";
 
 const main = new URL("main.ts", import.meta.url).pathname;
 const eventually = { timeout: 20_000, interval: 20 };
@@ -73,4 +73,61 @@ it("drains at the first signal and leaves at the second", async () => {
   expect(child.exitCode).toBeNull();
   child.kill("SIGINT");
   expect(await exit).toBe(1);
+});
+
+/** The environment of a session's pod, with its token in a file. */
+function sessionEnv(platform: ScriptedPlatform, token = platform.token) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-session-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "token");
+  writeFileSync(file, `${token}\n`);
+  return {
+    EDGE_URL: platform.url,
+    RUNNER_MODE: "session",
+    MILLRACE_ORG_ID: "org",
+    MILLRACE_RUN_ID: platform.runId,
+    MILLRACE_ATTEMPT: "1",
+    MILLRACE_RUN_TOKEN_FILE: file,
+  };
+}
+
+const outcomeOf = (platform: ScriptedPlatform) => platform.frames.at(-1)?.outcome;
+
+it("executes the attempt of its session, joins no pool, and ends", async () => {
+  const platform = await usePlatform(onTestFinished);
+  const { exit, stderr } = start(sessionEnv(platform));
+  expect(await exit).toBe(0);
+  expect(platform.bearers[0]).toBe(`Bearer ${platform.token}`);
+  expect(platform.poolSaid).toEqual([]);
+  // It was given no model's key: that is an outcome too, and its to tell.
+  expect(outcomeOf(platform)).toMatchObject({ kind: "failed", code: "provider_rejected" });
+  expect(await stderr).not.toContain(platform.token);
+});
+
+it("hands a run back that is to pause, and ends", async () => {
+  const platform = await usePlatform(onTestFinished);
+  platform.script.stop = true;
+  expect(await start(sessionEnv(platform)).exit).toBe(0);
+  expect(outcomeOf(platform)).toEqual({ kind: "released", reason: "stopped" });
+});
+
+it("ends with a code of its own when the edge refuses the token, or does not answer", async () => {
+  const platform = await usePlatform(onTestFinished);
+  platform.script.deny = 401;
+  expect(await start(sessionEnv(platform)).exit).toBe(4);
+  const away = { ...sessionEnv(platform), EDGE_URL: "http://127.0.0.1:9", EDGE_WAIT_MS: "1500" };
+  expect(await start(away).exit).toBe(5);
+  const without = { ...sessionEnv(platform), MILLRACE_RUN_TOKEN_FILE: "/nowhere/token" };
+  expect(await start(without).exit).toBe(2);
+});
+
+it("ends after the one run of a warm pod, and says where it is", async () => {
+  const platform = await usePlatform(onTestFinished);
+  const warm = { RUNNER_MODE: "warm", POD_NAME: "warm-1", POOL_TOKEN: "pool-secret-123" };
+  const { exit } = start({ EDGE_URL: platform.url, ...warm });
+  await vi.waitFor(() => expect(platform.poolSaid).toHaveLength(1), eventually);
+  expect(platform.poolSaid[0]).toMatchObject({ kind: "warm", podName: "warm-1", slots: 1 });
+  platform.offer();
+  expect(await exit).toBe(0);
+  expect(platform.claims).toBe(1);
 });

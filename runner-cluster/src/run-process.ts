@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
-import { drainBefore } from "./drain.ts";
+import { drainBefore, type Drainable } from "./drain.ts";
 import { describeEnv, readEnv, secretValues, type RunnerEnv } from "./env.ts";
 import { makeLogger, type Logger } from "./log.ts";
+import type { Execute } from "./attempt/work-on.ts";
 import { Runner } from "./runner.ts";
+import { SessionRunner } from "./session-runner.ts";
+import type { StartMode } from "./start-mode.ts";
 import { ServedOrg } from "./served-org.ts";
 import { hostSettings, makeExecute } from "./make-execute.ts";
 import { prepareHost } from "./workspaces/open-host-workspace.ts";
@@ -34,34 +37,64 @@ export async function main(raw: NodeJS.ProcessEnv, facts: ProcessFacts): Promise
   if (facts.exposed) {
     log.warn("secrets stay visible in /proc to the commands of runs", { because: facts.exposed });
   }
-  const runner = await makeRunner(env, log).catch((error: unknown) => {
+  const parts = await makeParts(env, log).catch((error: unknown) => {
     log.error("the runner cannot start", { error });
     process.exit(1);
   });
-  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, log);
-  runner.start();
+  if (env.start.kind === "session") return runSession(env, parts, env.start);
+  startRunner(env, parts, env.start);
 }
 
-async function makeRunner(env: RunnerEnv, log: Logger): Promise<Runner> {
+/** What a runner of any kind is made of. */
+interface Parts {
+  readonly runnerId: string;
+  readonly edgeUrl: string;
+  readonly servedOrg: ServedOrg;
+  readonly log: Logger;
+  readonly execute: Execute;
+}
+
+async function makeParts(env: RunnerEnv, log: Logger): Promise<Parts> {
   const runnerId = randomUUID();
   const host = hostSettings(env, runnerId, log);
   await prepareHost(host);
-  log.info("runner starts", { runnerId, edge: env.EDGE_URL, slots: env.RUNNER_SLOTS });
-  return new Runner({
-    runnerId,
+  const { EDGE_URL: edgeUrl, RUNNER_SLOTS: slots } = env;
+  log.info("runner starts", { runnerId, edge: edgeUrl, mode: env.start.kind, slots });
+  const servedOrg = new ServedOrg(env.WORKSPACE_ROOT);
+  return { runnerId, edgeUrl, servedOrg, log, execute: makeExecute(env, host) };
+}
+
+function startRunner(
+  env: RunnerEnv,
+  parts: Parts,
+  start: Exclude<StartMode, { readonly kind: "session" }>,
+): void {
+  const onSpent = (): void => void runner.drain().then(() => process.exit(0));
+  const warm = start.kind === "warm" ? { podName: start.podName, onSpent } : undefined;
+  const runner = new Runner({
+    ...parts,
     version: readVersion(),
-    edgeUrl: env.EDGE_URL,
     pool: env.POOL,
-    poolToken: env.POOL_TOKEN,
-    slots: env.RUNNER_SLOTS,
-    servedOrg: new ServedOrg(env.WORKSPACE_ROOT),
-    log,
-    execute: makeExecute(env, host),
+    poolToken: start.token,
+    slots: warm ? 1 : env.RUNNER_SLOTS,
+    ...(warm && { warm }),
   });
+  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, parts.log);
+  runner.start();
+}
+
+async function runSession(
+  env: RunnerEnv,
+  parts: Parts,
+  start: Extract<StartMode, { readonly kind: "session" }>,
+): Promise<void> {
+  const runner = new SessionRunner({ ...parts, ...start, edgeWaitMs: env.EDGE_WAIT_MS });
+  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, parts.log);
+  process.exit(await runner.run());
 }
 
 /** The first signal drains; whoever sends a second one does not want to wait. */
-function drainOnSignal(runner: Runner, deadlineMs: number, log: Logger): void {
+function drainOnSignal(runner: Drainable, deadlineMs: number, log: Logger): void {
   let draining = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (draining) process.exit(1);

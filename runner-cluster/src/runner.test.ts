@@ -38,7 +38,7 @@ async function startRunner(
     version: "test",
     edgeUrl: platform.url,
     pool: "default",
-    poolToken: "pool-token",
+    poolToken: () => "pool-token",
     slots: 2,
     servedOrg: new ServedOrg(makeRoot()),
     log,

@@ -1,6 +1,7 @@
 import type { Offer } from "@millrace/contracts";
-import { claimAttempt, type ClaimedAttempt } from "./attempt/claim-attempt.ts";
+import { claimAttempt } from "./attempt/claim-attempt.ts";
 import type { LiveAttempt } from "./attempt/live-attempt.ts";
+import { workOn, type Execute } from "./attempt/work-on.ts";
 import { decideOffer } from "./decide-offer.ts";
 import { PoolSocket, type Hello } from "./edge/pool-socket.ts";
 import type { Logger } from "./log.ts";
@@ -12,12 +13,15 @@ export interface RunnerOptions {
   readonly version: string;
   readonly edgeUrl: string;
   readonly pool: string;
-  readonly poolToken: string;
+  /** Asked at each connect: the file that holds it may be renewed. */
+  readonly poolToken: () => string;
   readonly slots: number;
+  /** Set for an idle pod that is to become one session; it takes one run, and then calls `onSpent`. */
+  readonly warm?: { readonly podName: string | undefined; readonly onSpent: () => void };
   readonly servedOrg: ServedOrg;
   readonly log: Logger;
   /** Works on a claimed attempt until it is finished or fenced. Throws only for a bug. */
-  readonly execute: (claimed: ClaimedAttempt, log: Logger) => Promise<void>;
+  readonly execute: Execute;
 }
 
 /** The claim goes first: a user waits for it, and the pool's offer stands for seconds. */
@@ -66,8 +70,11 @@ export class Runner {
   }
 
   #hello(): Hello {
-    const { runnerId, version, slots } = this.#options;
-    return { type: "hello", runnerId, version, slots, free: this.#free };
+    const { runnerId, version, slots, warm } = this.#options;
+    const hello = { type: "hello", runnerId, version, slots, free: this.#free } as const;
+    if (!warm) return hello;
+    const { podName } = warm;
+    return { ...hello, kind: "warm", ...(podName !== undefined && { podName }) };
   }
 
   get #free(): number {
@@ -110,8 +117,11 @@ export class Runner {
     }, acceptDelayMs);
     const execution = this.#execute(offer).finally(() => {
       this.#executions.delete(execution);
+      // What this run left in the pod is no other run's business.
+      if (this.#options.warm) this.#draining = true;
       this.#slots.give(runId);
       this.#sayFree();
+      this.#options.warm?.onSpent();
     });
     this.#executions.add(execution);
   }
@@ -133,36 +143,11 @@ export class Runner {
     if (this.#handBack.signal.aborted) attempt.drain();
     try {
       log.info("attempt begins");
-      await this.#work(claimed, log);
+      await workOn(claimed, this.#options.execute, log);
       log.info("attempt ends");
     } finally {
       this.#attempts.delete(attempt);
       attempt.close();
     }
   }
-
-  async #work(claimed: ClaimedAttempt, log: Logger): Promise<void> {
-    const { attempt } = claimed;
-    try {
-      await this.#options.execute(claimed, log);
-      if (!attempt.isOpen) return;
-      log.error("the engine returned and the attempt is not finished");
-    } catch (error) {
-      if (attempt.fenced.aborted) return;
-      log.error("the engine broke", { error });
-    }
-    if (attempt.isOpen) await failAttempt(attempt);
-  }
-}
-
-/** A bug of ours ends the attempt, not the run: another try may pass it by. */
-async function failAttempt(attempt: LiveAttempt): Promise<void> {
-  const outcome = {
-    kind: "failed",
-    code: "runner_error",
-    error: "The runner met an internal error.",
-    retryable: true,
-  } as const;
-  // A rejection means fenced: somebody else has the run.
-  await attempt.finish(outcome).catch(() => undefined);
 }

@@ -15,9 +15,16 @@ export class CancelRequested extends Error {
   override readonly name = "CancelRequested";
 }
 
-/** The reason with which `signal` and `workSignal` abort when the runner drains or is told to stop. */
+/** The reason with which `signal` and `workSignal` abort when the run is to be handed back. */
 export class DrainRequested extends Error {
   override readonly name = "DrainRequested";
+  /** `drain`: this runner ends, another goes on at once; `stopped`: a user paused the run. */
+  readonly because: "drain" | "stopped";
+
+  constructor(message: string, because: "drain" | "stopped" = "drain") {
+    super(message);
+    this.because = because;
+  }
 }
 
 /** An event as the engine hands it over. `whole` is its data as JSON when the log would not take that; `data` is a preview then. */

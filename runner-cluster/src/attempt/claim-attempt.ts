@@ -2,7 +2,7 @@ import type { Offer } from "@millrace/contracts";
 import { EdgeClient } from "../edge/edge-client.ts";
 import { LeaseClock } from "../edge/lease-clock.ts";
 import { Outbox } from "../edge/outbox.ts";
-import { RunSocket } from "../edge/run-socket.ts";
+import { RunSocket, type FinalRefusal } from "../edge/run-socket.ts";
 import type { Logger } from "../log.ts";
 import { LiveAttempt } from "./live-attempt.ts";
 import { loadSteps } from "./step-body.ts";
@@ -12,6 +12,10 @@ export interface ClaimOptions {
   readonly runnerId: string;
   readonly edgeUrl: string;
   readonly log: Logger;
+  /** Where a fresher run token may lie than the one that was refused. */
+  readonly readToken?: () => string | undefined;
+  /** Why the platform would not have the claim; `closed`: it was given up. */
+  readonly onRefused?: (code: FinalRefusal | "closed") => void;
   /** Ends the wish to claim; an attempt that was claimed does not hear it. */
   readonly signal: AbortSignal;
 }
@@ -27,14 +31,25 @@ export async function claimAttempt(options: ClaimOptions): Promise<ClaimedAttemp
   const { offer, edgeUrl, runnerId, log, signal } = options;
   const outbox = new Outbox();
   const lease = new LeaseClock();
-  const socket = new RunSocket({ ...offer, edgeUrl, runnerId, outbox, lease, log });
+  const { readToken, onRefused } = options;
+  const socket = new RunSocket({
+    ...offer,
+    edgeUrl,
+    runnerId,
+    outbox,
+    lease,
+    log,
+    ...(readToken && { readToken }),
+  });
   const giveUp = (): void => socket.close();
   signal.addEventListener("abort", giveUp, { once: true });
   const first = await (signal.aborted ? undefined : socket.claim());
   signal.removeEventListener("abort", giveUp);
   if (!first?.ok) {
     socket.close();
-    log.info("offer forgotten", { because: first?.code ?? "closed" });
+    const because = first?.code ?? "closed";
+    log.info("offer forgotten", { because });
+    onRefused?.(because);
     return undefined;
   }
   const edge = new EdgeClient({ edgeUrl, runId: offer.runId, token: () => socket.token() });

@@ -62,6 +62,7 @@ export class LiveAttempt implements Attempt {
       onLease: () => this.#guard.renewed(),
       onAcked: (producerSeq) => this.#acked(producerSeq),
       onCancel: () => this.#stop(new CancelRequested("the run was cancelled")),
+      onStop: () => this.#stop(new DrainRequested("the run is to pause", "stopped")),
       onRefused: (refusal) => this.#refused(refusal),
     });
   }

@@ -9,7 +9,7 @@ export type Hello = Extract<RunnerToPool, { type: "hello" }>;
 export interface PoolSocketOptions {
   readonly edgeUrl: string;
   readonly pool: string;
-  readonly token: string;
+  readonly token: () => string;
   /** Asked at every connect: the number of free slots changes while a connection is down. */
   readonly hello: () => Hello;
   readonly onOffer: (offer: Offer) => void;
@@ -26,7 +26,7 @@ export class PoolSocket {
     this.#options = options;
     this.#socket = new ReconnectingSocket({
       url: socketUrl(options.edgeUrl, runnerPaths.poolSocket(options.pool)),
-      token: () => options.token,
+      token: options.token,
       log: options.log,
       onOpen: () => this.say(options.hello()),
       onMessage: (text) => this.#receive(text),

@@ -21,6 +21,8 @@ interface AttemptIdentity {
 export interface RunSocketOptions extends AttemptIdentity {
   readonly edgeUrl: string;
   readonly token: string;
+  /** Where a fresher one may lie when the edge refuses this. */
+  readonly readToken?: () => string | undefined;
   readonly outbox: Outbox;
   readonly lease: LeaseClock;
   readonly log: Logger;
@@ -33,6 +35,8 @@ export interface RunSocketListener {
   /** Every frame up to this one is durable. */
   readonly onAcked: (producerSeq: number) => void;
   readonly onCancel: () => void;
+  /** The run is to pause. */
+  readonly onStop: () => void;
   /** The platform will never take another frame of this attempt. */
   readonly onRefused: (refusal: FinalRefusal) => void;
 }
@@ -68,6 +72,7 @@ export class RunSocket {
   #claimed: Claimed | undefined;
   /** Steps of the first claim while they arrive; undefined once they are complete. */
   #steps: Step[] | undefined = [];
+  #stopped = false;
   #claimedHere = false;
   #claimSentAt = 0;
   #lastSentAt = 0;
@@ -102,6 +107,7 @@ export class RunSocket {
   listen(listener: RunSocketListener): void {
     this.#listener = listener;
     if (this.#cancelled) listener.onCancel();
+    if (this.#stopped) listener.onStop();
     if (this.#refusal) listener.onRefused(this.#refusal);
   }
 
@@ -168,6 +174,8 @@ export class RunSocket {
   #denied(status: number): void {
     const isFinal = status === 401 || status === 403 || status === 404;
     this.#denials = isFinal ? this.#denials + 1 : 0;
+    // What was renewed while this connection was down opens the next one.
+    if (isFinal) this.#token = this.#options.readToken?.() ?? this.#token;
     if (this.#denials >= deniedLimit) this.#refuse("denied");
   }
 
@@ -193,6 +201,8 @@ export class RunSocket {
         return this.#onAck(message);
       case "cancel":
         return this.#onCancel();
+      case "stop":
+        return this.#onStop();
       case "refused":
         return this.#onRefused(message);
     }
@@ -210,6 +220,7 @@ export class RunSocket {
     this.#listener?.onLease();
     this.#listener?.onAcked(claimed.producerSeq);
     if (claimed.cancel) this.#onCancel();
+    if (claimed.stop) this.#onStop();
     this.#onSteps([]);
     this.#send();
   }
@@ -233,6 +244,7 @@ export class RunSocket {
     this.#listener?.onLease();
     this.#listener?.onAcked(ack.producerSeq);
     if (ack.cancel && !this.#cancelled) this.#onCancel();
+    if (ack.stop) this.#onStop();
     this.#send();
   }
 
@@ -242,6 +254,12 @@ export class RunSocket {
     if (this.#cancelled) return;
     this.#cancelled = true;
     this.#listener?.onCancel();
+  }
+
+  #onStop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#listener?.onStop();
   }
 
   #onRefused(refused: RunMessage<"refused">): void {

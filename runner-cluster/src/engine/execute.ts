@@ -85,11 +85,13 @@ class Execution {
 
   /** The bound on a run counts all its attempts, and the time between them. */
   #startDeadline(): NodeJS.Timeout {
-    const { RUN_TIMEOUT_MS } = this.#services.env;
-    const leftMs = RUN_TIMEOUT_MS - this.#attempt.claimed.elapsedMs;
+    const { elapsedMs, spec } = this.#attempt.claimed;
+    const ownMs = spec.timeoutSeconds === null ? Infinity : spec.timeoutSeconds * 1000;
+    const timeoutMs = Math.min(this.#services.env.RUN_TIMEOUT_MS, ownMs);
+    const leftMs = timeoutMs - elapsedMs;
     const failed = new RunFailed(
       "run_timeout",
-      `The run took longer than ${Math.round(RUN_TIMEOUT_MS / 1000)} s.`,
+      `The run took longer than ${Math.round(timeoutMs / 1000)} s.`,
       { retryable: false },
     );
     return setTimeout(() => this.#deadline.abort(failed), Math.max(0, leftMs));
@@ -175,7 +177,7 @@ class Execution {
     if (error instanceof AttemptFenced) throw error;
     if (error instanceof CancelRequested) return this.#endCancelled();
     if (error instanceof DrainRequested) {
-      return this.#journal.finish({ kind: "released", reason: "drain" }, []);
+      return this.#journal.finish({ kind: "released", reason: error.because }, []);
     }
     const failed = this.#toFailure(error);
     const { failures, spec } = this.#attempt.claimed;

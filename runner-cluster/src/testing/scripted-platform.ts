@@ -29,6 +29,8 @@ export interface Script {
   deny: number | undefined;
   /** Goes with the next claim's answer and the acks. */
   cancel: boolean;
+  /** Goes with the claim's answer: the run is to pause. */
+  stop: boolean;
 }
 
 const orgId = "00000000-0000-7000-8000-000000000001";
@@ -47,6 +49,7 @@ export class ScriptedPlatform {
     refuse: undefined,
     deny: undefined,
     cancel: false,
+    stop: false,
   };
   readonly runId = randomUUID();
   readonly token = "run-token-1";
@@ -234,6 +237,7 @@ export class ScriptedPlatform {
       stepCount: this.steps.length,
       interruptedCalls: [],
       cancel: this.script.cancel,
+      stop: this.script.stop,
       token: `run-token-${this.claims + 1}`,
     };
   }

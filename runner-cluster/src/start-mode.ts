@@ -1,0 +1,102 @@
+import { readFileSync } from "node:fs";
+import { OrgId, RunId, sessionPod } from "@millrace/contracts";
+import { z } from "zod";
+
+/** What this process is here for. */
+export type StartMode =
+  /** Takes run after run from its pool. */
+  | { readonly kind: "pool"; readonly token: () => string }
+  /** Waits in its pool for one run with a session of its own, executes it and ends. */
+  | { readonly kind: "warm"; readonly token: () => string; readonly podName: string | undefined }
+  /** Executes the one attempt that its pod was made for, and ends. */
+  | {
+      readonly kind: "session";
+      readonly orgId: string;
+      readonly runId: string;
+      readonly attempt: number;
+      readonly readToken: () => string | undefined;
+    };
+
+export type StartResult =
+  | { readonly ok: true; readonly start: StartMode }
+  | { readonly ok: false; readonly problem: string };
+
+const token = z
+  .string()
+  .trim()
+  // It travels in a header.
+  .regex(/^[!-~]+$/, "only ASCII, without blanks");
+
+/** How a process is told what it is for; `--help` prints these among its settings. */
+export const StartKnobs = z.object({
+  RUNNER_MODE: z
+    .enum(["pool", "warm", sessionPod.mode])
+    .default("pool")
+    .describe("pool: run after run; warm, session: one run in a pod of its own"),
+  POOL_TOKEN: token.optional().describe("opens the pool; the edge prints the one it made"),
+  POOL_TOKEN_FILE: z
+    .string()
+    .optional()
+    .describe("a file that holds it instead, read at each connect"),
+  POD_NAME: z.string().optional().describe("of a warm runner: the pod that becomes a session"),
+});
+
+const Session = z.object({
+  [sessionPod.env.orgId]: OrgId,
+  [sessionPod.env.runId]: RunId,
+  [sessionPod.env.attempt]: z.coerce.number().int().positive(),
+  [sessionPod.env.tokenFile]: z.string().min(1),
+});
+
+/** Reads what a process is here for. A session's variables are its operator's (contracts, session-pod.ts). */
+export function readStart(
+  knobs: z.output<typeof StartKnobs>,
+  raw: Readonly<Record<string, string | undefined>>,
+): StartResult {
+  const { RUNNER_MODE: kind, POD_NAME: podName } = knobs;
+  if (kind === "session") return readSession(raw);
+  const poolToken = readPoolToken(knobs);
+  if (poolToken === null) {
+    return { ok: false, problem: "POOL_TOKEN or POOL_TOKEN_FILE: one of them is required" };
+  }
+  if (kind === "pool") return { ok: true, start: { kind, token: poolToken } };
+  return { ok: true, start: { kind, token: poolToken, podName } };
+}
+
+function readSession(raw: Readonly<Record<string, string | undefined>>): StartResult {
+  const { env } = sessionPod;
+  const read = Session.safeParse(raw);
+  if (!read.success) return { ok: false, problem: z.prettifyError(read.error) };
+  const file = read.data[env.tokenFile];
+  const start = {
+    kind: "session",
+    orgId: read.data[env.orgId],
+    runId: read.data[env.runId],
+    attempt: read.data[env.attempt],
+    readToken: () => readToken(file),
+  } as const;
+  return { ok: true, start };
+}
+
+/** Null: neither is set. A file that cannot be read now may be there at the next connect: the last token is tried. */
+function readPoolToken(knobs: z.output<typeof StartKnobs>): (() => string) | null {
+  const { POOL_TOKEN: fixed, POOL_TOKEN_FILE: file } = knobs;
+  if (file === undefined) return fixed === undefined ? null : () => fixed;
+  let last = fixed ?? "";
+  return () => (last = readToken(file) ?? last);
+}
+
+function readToken(file: string): string | undefined {
+  try {
+    const read = token.safeParse(readFileSync(file, "utf8"));
+    return read.success ? read.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The tokens as they are now: they must appear in no log line, event or command environment. */
+export function secretsOfStart(start: StartMode): readonly string[] {
+  const now = start.kind === "session" ? start.readToken() : start.token();
+  return now === undefined || now === "" ? [] : [now];
+}

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProcessGroup } from "../../scripts/process-group.ts";
@@ -33,18 +34,12 @@ export async function benchPeers(argv: readonly string[]): Promise<void> {
   if (options.help) return console.log(peersUsage);
   installPeers(progress);
   const stateDir = await mkdtemp(join(tmpdir(), "millrace-peers-"));
-  const release = onStopSignal(stateDir);
-  try {
-    const results = await measureAll(options, stateDir);
-    const report = makeReport(results, options.rounds, new Date());
-    const table = `${formatCaption(report)}\n\n${formatComparisons(results)}`;
-    console.log(options.json ? JSON.stringify(report, null, 2) : table);
-    if (options.strict && results.some(({ met }) => met === false)) process.exitCode = 1;
-  } finally {
-    release();
-    await ProcessGroup.killAll();
-    await rm(stateDir, { recursive: true, force: true });
-  }
+  cleanUpAtExit(stateDir);
+  const results = await measureAll(options, stateDir);
+  const report = makeReport(results, options.rounds, new Date());
+  const table = `${formatCaption(report)}\n\n${formatComparisons(results)}`;
+  console.log(options.json ? JSON.stringify(report, null, 2) : table);
+  if (options.strict && results.some(({ met }) => met === false)) process.exitCode = 1;
 }
 
 async function measureAll(options: PeersOptions, stateDir: string): Promise<Comparison[]> {
@@ -83,13 +78,11 @@ async function holdAll<Service extends Contender>(
   }
 }
 
-/** A process group does not hear the terminal's Ctrl-C. Answers how to listen no more. */
-function onStopSignal(stateDir: string): () => void {
-  const stop = (): void => {
-    void ProcessGroup.killAll()
-      .then(() => rm(stateDir, { recursive: true, force: true }))
-      .finally(() => process.exit(stoppedExitCode));
-  };
-  for (const name of stopSignals) process.once(name, stop);
-  return () => stopSignals.forEach((name) => process.off(name, stop));
+/** A process group does not hear the terminal's Ctrl-C. Not only here: Miniflare leaves at once when it hears a signal. */
+function cleanUpAtExit(stateDir: string): void {
+  process.once("exit", () => {
+    void ProcessGroup.killAll(); // which sends the signals before it waits
+    rmSync(stateDir, { recursive: true, force: true, maxRetries: 5 });
+  });
+  for (const name of stopSignals) process.once(name, () => process.exit(stoppedExitCode));
 }

@@ -45,7 +45,7 @@ async function start(reconcile: (key: string, context: ReconcileContext) => Prom
   const informing = Promise.all(controller.informers.map((one) => one.run(stop.signal)));
   await settle();
   const lead = (assertHeld: () => void = () => undefined) =>
-    controller.lead({ signal: stop.signal, assertHeld });
+    controller.lead({ signal: stop.signal, term: 0, assertHeld });
   const end = async () => {
     stop.abort();
     await informing;

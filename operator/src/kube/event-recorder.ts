@@ -118,13 +118,14 @@ export class EventRecorder {
     const { unwritten } = series;
     if (unwritten === 0) return;
     series.unwritten = 0;
-    if (unwritten === 1 && (await this.#created(series))) return;
-    await this.#count(series, unwritten);
+    // It may be there from before: of this process, or of another.
+    if (!(await this.#created(series, unwritten))) await this.#count(series, unwritten);
   }
 
-  async #created({ draft }: Series): Promise<boolean> {
+  async #created({ draft, lastSeen }: Series, count: number): Promise<boolean> {
+    const series = { count, lastObservedTime: micro(lastSeen) };
     try {
-      await this.#options.api.create(events, draft);
+      await this.#options.api.create(events, count > 1 ? { ...draft, series } : draft);
       return true;
     } catch (error) {
       if (isApiError(error, "already_exists")) return false;
@@ -132,22 +133,15 @@ export class EventRecorder {
     }
   }
 
-  async #count(series: Series, more: number): Promise<void> {
-    const { draft, lastSeen } = series;
+  async #count({ draft, lastSeen }: Series, more: number): Promise<void> {
     const { api } = this.#options;
     const found = await api.get(events, draft.metadata);
-    // Events live for an hour; a series may outlive its own.
-    if (!found) {
-      await api.create(events, draft);
-      return;
-    }
+    // Expired between the two requests; the next one creates it anew.
+    if (!found) return;
     const count = (found.series?.count ?? 1) + more;
     const { resourceVersion } = found.metadata;
-    const body = {
-      metadata: { resourceVersion },
-      series: { count, lastObservedTime: micro(lastSeen) },
-    };
-    await api.patch(events, draft.metadata, body);
+    const series = { count, lastObservedTime: micro(lastSeen) };
+    await api.patch(events, draft.metadata, { metadata: { resourceVersion }, series });
   }
 
   #budgetOf(about: KubeObject): TokenBucket {

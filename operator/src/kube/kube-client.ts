@@ -7,6 +7,7 @@ import {
 } from "@kubernetes/client-node";
 import { ApiError, readApiError } from "./api-error.ts";
 import { type Draft, type Kind, type KubeObject, type Ref, pathOf } from "./kind.ts";
+import { guardDispatcher } from "./guard-dispatcher.ts";
 import { readLines } from "./read-lines.ts";
 
 interface Identity {
@@ -21,7 +22,7 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** Ends every request of this client. */
   readonly signal?: AbortSignal;
-  /** Called right before a request leaves; throws to keep it back. A leader checks its lease here. */
+  /** Called right before a request's bytes leave; throws to keep it back. A leader checks its lease here. */
   readonly guard?: () => void;
   /** Act as somebody else (needs the verb `impersonate`). */
   readonly as?: Identity;
@@ -217,12 +218,12 @@ export class KubeClient {
   async request(request: ApiRequest): Promise<ResponseContext> {
     const what = `${request.method} ${request.path}`;
     const context = await this.#prepare(request);
-    this.#options.guard?.();
     let response: ResponseContext;
     try {
       response = await transport.send(context).toPromise();
     } catch (cause) {
       // Who ended it knows why; only what happened to the connection is news.
+      this.#options.guard?.();
       this.#options.signal?.throwIfAborted();
       request.signal?.throwIfAborted();
       throw unreachable(what, cause);
@@ -249,6 +250,9 @@ export class KubeClient {
     }
     await this.#config.applySecurityAuthentication(context);
     this.#impersonate(context);
+    const { guard } = this.#options;
+    const dispatcher = context.getDispatcher();
+    if (guard && dispatcher) context.setDispatcher(guardDispatcher(dispatcher, guard));
     context.setSignal(this.#signalOf(request));
     return context;
   }

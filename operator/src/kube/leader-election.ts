@@ -11,6 +11,8 @@ export class LeadershipLost extends Error {
 export interface Leadership {
   /** Aborts when leading is over: stop everything, then return. */
   readonly signal: AbortSignal;
+  /** Grows with every change of the leader (`leaseTransitions`): orders what leaders have written. */
+  readonly term: number;
   /**
    * Throws `LeadershipLost` once the lease has run out. A process that was frozen goes on in the middle
    * of its work before any timer fires, so every write asks this first: it is the `guard` of a `KubeClient`.
@@ -136,7 +138,7 @@ export class LeaderElection {
       (next) => (held = next),
     ).finally(() => over.abort(new LeadershipLost("the lease was not renewed")));
     try {
-      await lead({ signal, assertHeld });
+      await lead({ signal, term: first.observation.record.transitions, assertHeld });
     } finally {
       over.abort(new LeadershipLost("leading is over"));
       this.#isLeader = false;

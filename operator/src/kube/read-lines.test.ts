@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { readLines } from "./read-lines.ts";
+
+async function read(...chunks: readonly Uint8Array[]): Promise<readonly string[]> {
+  return Array.fromAsync(readLines(ReadableStream.from(chunks)));
+}
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+it("puts lines together from any pieces, and drops a torn one", async () => {
+  expect(await read(bytes("a\nb"), bytes("b"), bytes("b\n\nc\nto"), bytes("rn"))).toEqual([
+    "a",
+    "bbb",
+    "",
+    "c",
+  ]);
+});
+
+it("does not break a character between two chunks", async () => {
+  const all = bytes("größe\n");
+  for (let cut = 1; cut < all.length; cut += 1) {
+    expect(await read(all.slice(0, cut), all.slice(cut))).toEqual(["größe"]);
+  }
+});

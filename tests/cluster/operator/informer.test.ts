@@ -1,0 +1,90 @@
+import { CoreV1Api } from "@kubernetes/client-node";
+import { beforeAll, describe, expect, it } from "vitest";
+import { releaseAtEnd } from "../../support/cleanup.ts";
+import { hasControlPlane } from "../support/binaries.ts";
+import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
+import { LibraryProcess } from "../support/library-process.ts";
+
+describe.skipIf(!hasControlPlane)("the informer on a real API server", () => {
+  let plane: ControlPlane;
+  let core: CoreV1Api;
+  beforeAll(async () => {
+    plane = await startControlPlane({ nodes: 0 });
+    releaseAtEnd(() => plane.stop());
+    core = plane.admin().makeApiClient(CoreV1Api);
+  });
+
+  async function prepare(namespace: string, names: readonly string[]): Promise<void> {
+    await core.createNamespace({ body: { metadata: { name: namespace } } });
+    for (const name of names) await create(namespace, name);
+  }
+  const create = (namespace: string, name: string) =>
+    core.createNamespacedConfigMap({ namespace, body: { metadata: { name } } });
+  const remove = (namespace: string, name: string) =>
+    core.deleteNamespacedConfigMap({ namespace, name });
+
+  /** What is really there, by the API. */
+  async function stored(namespace: string): Promise<readonly string[]> {
+    const { items } = await core.listNamespacedConfigMap({ namespace });
+    return items.map((item) => `${namespace}/${item.metadata?.name}`).toSorted();
+  }
+
+  async function expectSame(library: LibraryProcess, namespace: string): Promise<void> {
+    await expect
+      .poll(() => library.call("cached"), { timeout: 45_000 })
+      .toEqual({ ok: true, value: await stored(namespace) });
+  }
+
+  it("lists in pages and follows what happens", async () => {
+    await prepare("pages", ["a", "b", "c", "d", "e"]);
+    const library = new LibraryProcess(plane.kubeconfig);
+    await library.call("watch", { namespace: "pages", pageSize: 2 });
+    await library.saidOf("synced");
+    await expectSame(library, "pages");
+    await remove("pages", "a");
+    await create("pages", "f");
+    await library.saidOf("deleted", "a");
+    await library.saidOf("added", "f");
+    await expectSame(library, "pages");
+  });
+
+  it("goes on when the API server was killed and started again", async () => {
+    await prepare("restart", ["a", "b"]);
+    const library = new LibraryProcess(plane.kubeconfig);
+    await library.call("watch", { namespace: "restart" });
+    await library.saidOf("synced");
+    await plane.killApiServer();
+    await library.saidOf("trouble");
+    await plane.startApiServer();
+    await remove("restart", "a");
+    await create("restart", "c");
+    await library.saidOf("deleted", "a");
+    await library.saidOf("added", "c");
+    await expectSame(library, "restart");
+  });
+
+  it("misses no delete when the server has forgotten the history meanwhile", async () => {
+    await prepare("gone", ["kept", "deleted", "reborn"]);
+    const library = new LibraryProcess(plane.kubeconfig);
+    await library.call("watch", { namespace: "gone" });
+    await library.saidOf("synced");
+    library.signal("SIGSTOP");
+    // The connection must be dead before anything changes, or the change waits in its buffer.
+    await plane.killApiServer();
+    await plane.startApiServer();
+    await remove("gone", "deleted");
+    await remove("gone", "reborn");
+    await create("gone", "reborn");
+    await create("gone", "new");
+    // A fresh server's cache begins now, so a watch from before is answered by 410.
+    await plane.restartApiServer();
+    library.signal("SIGCONT");
+    await library.saidOf("deleted", "deleted");
+    await library.saidOf("deleted", "reborn");
+    await library.saidOf("added", "new");
+    expect(library.count("relisted")).toBeGreaterThan(0);
+    await expectSame(library, "gone");
+    const ofReborn = library.news.filter(({ name }) => name === "reborn").map(({ news }) => news);
+    expect(ofReborn).toEqual(["added", "deleted", "added"]);
+  });
+});

@@ -21,11 +21,12 @@ it.each([
   expect(result.ok ? "" : result.problem).toMatch(name);
 });
 
+function identityOf(): string {
+  const result = readEnv({ POD_NAME: "pod-1" });
+  return result.ok ? result.env.identity : "";
+}
+
 it("is somebody else after each start", () => {
-  const identityOf = () => {
-    const result = readEnv({ POD_NAME: "pod-1" });
-    return result.ok ? result.env.identity : "";
-  };
   expect(identityOf()).toMatch(/^pod-1_/);
   expect(identityOf()).not.toBe(identityOf());
 });

@@ -135,7 +135,7 @@ function classifyForbidden(message: string): ApiErrorReason {
 /** Texts of webhooks, CEL policies, Pod Security and LimitRanger. */
 const denials = [
   /\badmission webhook "[^"]*" denied the request\b/,
-  /\bAdmissionPolicy '[^']*' with binding '[^']*' denied request\b/,
+  /AdmissionPolicy '[^']*' with binding '[^']*' denied request\b/,
   /\bviolates PodSecurity\b/,
   /\b(maximum|minimum) (cpu|memory|ephemeral-storage|storage) usage per\b/,
 ];

@@ -10,13 +10,14 @@ interface Stored {
   readonly series?: { readonly count: number };
 }
 
+const refuse = (reason: "already_exists" | "unavailable") =>
+  new ApiError({ status: 409, reason, message: reason });
+
 function start() {
   const stored = new Map<string, Stored>();
   const clock = new FakeClock();
   const errors: unknown[] = [];
   let requests = 0;
-  const refuse = (reason: "already_exists" | "unavailable") =>
-    new ApiError({ status: 409, reason, message: reason });
   const state = { down: false };
   const api = {
     create: async (_kind: unknown, event: Stored) => {

@@ -38,6 +38,8 @@ export interface EventRecorderOptions {
 interface Series {
   readonly draft: Draft<Event>;
   unwritten: number;
+  /** We made it; what another process made is found out by the attempt. */
+  isCreated: boolean;
   lastSeen: number;
   cancel: (() => void) | undefined;
 }
@@ -89,7 +91,13 @@ export class EventRecorder {
   }
 
   #open(draft: Draft<Event>): void {
-    const series: Series = { draft, unwritten: 1, lastSeen: this.#clock.now(), cancel: undefined };
+    const series: Series = {
+      draft,
+      unwritten: 1,
+      isCreated: false,
+      lastSeen: this.#clock.now(),
+      cancel: undefined,
+    };
     this.#series.set(draft.metadata.name, series);
     this.#enqueue(series);
     const { aggregateMs = 30_000 } = this.#options;
@@ -118,8 +126,11 @@ export class EventRecorder {
     const { unwritten } = series;
     if (unwritten === 0) return;
     series.unwritten = 0;
-    // It may be there from before: of this process, or of another.
-    if (!(await this.#created(series, unwritten))) await this.#count(series, unwritten);
+    if (!series.isCreated && (await this.#created(series, unwritten))) {
+      series.isCreated = true;
+      return;
+    }
+    await this.#count(series, unwritten);
   }
 
   async #created({ draft, lastSeen }: Series, count: number): Promise<boolean> {

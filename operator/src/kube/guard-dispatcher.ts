@@ -9,10 +9,10 @@ type Dispatcher = NonNullable<ReturnType<RequestContext["getDispatcher"]>>;
  */
 export function guardDispatcher(dispatcher: Dispatcher, guard: () => void): Dispatcher {
   return dispatcher.compose((dispatch) => (options, handler) => {
-    const original = handler.onRequestStart;
-    handler.onRequestStart = function onRequestStart(...args) {
+    const start = handler.onRequestStart?.bind(handler);
+    handler.onRequestStart = (...args) => {
       guard();
-      original?.apply(this, args);
+      start?.(...args);
     };
     return dispatch(options, handler);
   });

@@ -2,7 +2,9 @@ import { expect, it } from "vitest";
 import { readLines } from "./read-lines.ts";
 
 async function read(...chunks: readonly Uint8Array[]): Promise<readonly string[]> {
-  return Array.fromAsync(readLines(ReadableStream.from(chunks)));
+  const lines: string[] = [];
+  for await (const line of readLines(ReadableStream.from(chunks))) lines.push(line);
+  return lines;
 }
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -47,6 +47,7 @@ const Command = z.discriminatedUnion("op", [
   }),
 ]);
 type Command = z.output<typeof Command>;
+type Of<O extends Command["op"]> = Extract<Command, { op: O }>;
 
 const api = new KubeClient(loadKubeConfig(process.env["KUBECONFIG"]), {
   fieldManager: "library-test",
@@ -104,35 +105,34 @@ async function writeAll({ signal, assertHeld, term }: Leadership, namespace: str
   say({ news: "follows", term });
 }
 
+const handlers: { readonly [O in Command["op"]]: (command: Of<O>) => unknown } = {
+  watch: ({ namespace, pageSize }) => watch(namespace, pageSize),
+  cached: () => [...(informer?.cache.keys() ?? [])].toSorted(),
+  lead: ({ lease, leaseMs }) => lead(lease, leaseMs),
+  retire: () => retire.abort(),
+  apply,
+  applyStatus: ({ ref, status }) => api.applyStatus(pods, ref, status),
+  addFinalizer: async ({ ref, finalizer }) =>
+    addFinalizer(api, configMaps, await found(ref), finalizer),
+  removeFinalizer: async ({ ref, finalizer }) =>
+    removeFinalizer(api, configMaps, await found(ref), finalizer),
+  delete: ({ ref, uid }) => api.delete(configMaps, ref, uid === undefined ? {} : { uid }),
+  record: async (command) => record(await found(command.ref), command),
+};
+
 async function run(command: Command): Promise<unknown> {
-  switch (command.op) {
-    case "watch":
-      return watch(command.namespace, command.pageSize);
-    case "cached":
-      return [...(informer?.cache.keys() ?? [])].toSorted();
-    case "lead":
-      return lead(command.lease, command.leaseMs);
-    case "retire":
-      return retire.abort();
-    case "apply": {
-      const { metadata, data, force, manager, user } = command;
-      const client = api.with({
-        ...(manager !== undefined && { fieldManager: manager }),
-        ...(user !== undefined && { as: { user } }),
-      });
-      return client.apply(configMaps, { metadata, data }, { force });
-    }
-    case "applyStatus":
-      return api.applyStatus(pods, command.ref, command.status);
-    case "addFinalizer":
-      return addFinalizer(api, configMaps, await found(command.ref), command.finalizer);
-    case "removeFinalizer":
-      return removeFinalizer(api, configMaps, await found(command.ref), command.finalizer);
-    case "delete":
-      return api.delete(configMaps, command.ref, command.uid ? { uid: command.uid } : {});
-    case "record":
-      return record(await found(command.ref), command);
-  }
+  // Each handler takes what its name says; the compiler cannot follow that through a lookup.
+  const handle = handlers[command.op] as (given: Command) => unknown;
+  return handle(command);
+}
+
+function apply(command: Of<"apply">): Promise<unknown> {
+  const { metadata, data, force, manager, user } = command;
+  const client = api.with({
+    ...(manager !== undefined && { fieldManager: manager }),
+    ...(user !== undefined && { as: { user } }),
+  });
+  return client.apply(configMaps, { metadata, data }, { force });
 }
 
 async function found(ref: z.output<typeof Meta>): Promise<Stored<V1ConfigMap>> {
@@ -141,7 +141,7 @@ async function found(ref: z.output<typeof Meta>): Promise<Stored<V1ConfigMap>> {
   return object;
 }
 
-async function record(about: KubeObject, command: Extract<Command, { op: "record" }>) {
+async function record(about: KubeObject, command: Of<"record">) {
   const failures: string[] = [];
   const recorder = new EventRecorder({
     api,

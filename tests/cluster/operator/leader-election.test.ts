@@ -54,8 +54,8 @@ describe.skipIf(!hasControlPlane)("leader election on a real API server", () => 
       const [frozen, other] = isLeading(first) ? [first, second] : [second, first];
       await wrote("frozen", termOf(frozen));
       frozen.signal("SIGSTOP");
-      const terms = other.count("leads");
-      await waitUntil("the other leads", () => other.count("leads") > terms || isLeading(other));
+      const began = other.count("leads");
+      await waitUntil("the other leads", () => other.count("leads") > began || isLeading(other));
       await wrote("frozen", termOf(other));
       const endings = frozen.count("follows");
       frozen.signal("SIGCONT");

@@ -218,6 +218,7 @@ export class KubeClient {
   async request(request: ApiRequest): Promise<ResponseContext> {
     const what = `${request.method} ${request.path}`;
     const context = await this.#prepare(request);
+    this.#options.guard?.();
     let response: ResponseContext;
     try {
       response = await transport.send(context).toPromise();

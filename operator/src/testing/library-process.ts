@@ -98,7 +98,7 @@ async function writeAll({ signal, assertHeld, term }: Leadership, namespace: str
   while (!signal.aborted) {
     const metadata = { name: `write-${randomUUID()}`, namespace, labels: { wrote: "leader" } };
     await bound
-      .create(configMaps, { metadata, data: { term: String(term) } })
+      .create(configMaps, { metadata, data: { term: String(term), began: String(Date.now()) } })
       .catch(() => undefined);
     await sleep(20);
   }

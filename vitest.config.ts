@@ -61,6 +61,7 @@ const cluster = {
   test: {
     name: "cluster",
     include: ["tests/cluster/**/*.test.ts"],
+    exclude: ["tests/cluster/node/**"],
     globalSetup: ["./tests/cluster/support/build-binaries.ts"],
     fileParallelism: false,
     testTimeout: 120_000,
@@ -68,4 +69,16 @@ const cluster = {
   },
 };
 
-export default defineConfig({ test: { projects: [unit, workers, system, cluster] } });
+/** The same with a node that really runs pods. Root on Linux; `npm test` leaves it out. */
+const node = {
+  test: {
+    name: "node",
+    include: ["tests/cluster/node/**/*.test.ts"],
+    globalSetup: ["./tests/cluster/support/build-node.ts", "./tests/support/build-worker.ts"],
+    fileParallelism: false,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+  },
+};
+
+export default defineConfig({ test: { projects: [unit, workers, system, cluster, node] } });

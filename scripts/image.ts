@@ -21,7 +21,7 @@ const succeeds = (command: string, args: readonly string[]): boolean =>
 function findBuilder(): readonly string[] | undefined {
   if (succeeds("docker", ["info"])) return ["docker", "build"];
   if (succeeds("podman", ["info"])) return ["podman", "build"];
-  if (succeeds("buildah", ["--version"])) return ["buildah", "build"];
+  if (succeeds("buildah", ["--version"])) return ["buildah", "build", "--layers"];
   return undefined;
 }
 

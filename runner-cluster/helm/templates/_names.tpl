@@ -51,6 +51,10 @@ imagePullSecrets:
 {{- if .Values.serviceAccounts.create -}}{{ include "millrace.fullname" . }}-runner{{- else -}}{{ required "serviceAccounts.runner: name the ServiceAccount that serviceAccounts.create=false leaves to you" .Values.serviceAccounts.runner }}{{- end -}}
 {{- end -}}
 
+{{- define "millrace.operatorAccount" -}}
+{{- if .Values.serviceAccounts.create -}}{{ include "millrace.fullname" . }}-operator{{- else -}}{{ required "serviceAccounts.operator: name the ServiceAccount that serviceAccounts.create=false leaves to you" .Values.serviceAccounts.operator }}{{- end -}}
+{{- end -}}
+
 {{/* What Pod Security "restricted" asks of a pod, and of each container. */}}
 {{- define "millrace.podSecurity" -}}
 runAsNonRoot: true

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the programs of a Kubernetes cluster from their Go modules, into a cache outside the tree.
 #   build.sh [control-plane] [helm] [node]      what is there in the right version is left alone
-# Needs Go >= 1.26; node also needs gcc, libseccomp-dev, busybox-static and nftables (Debian's names).
+# Needs Go >= 1.26; node also needs gcc, libseccomp-dev and nftables (Debian's names).
 set -euo pipefail
 HERE=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 ROOT=${K8S_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/millrace-cluster}
@@ -64,7 +64,7 @@ node() {
   done
   # Without cgo there is no runc, and without libseccomp no pod: the sandbox always asks for a filter.
   CGO_ENABLED=1 installed "$BIN/runc" github.com/opencontainers/runc $RUNC ""
-  [ ! -x "$HERE/../node/images/build.sh" ] || "$HERE/../node/images/build.sh" "$ROOT/images"
+  "$HERE/../node/images/build.sh" "$ROOT/images"
 }
 
 minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p')

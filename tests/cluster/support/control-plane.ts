@@ -1,25 +1,18 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api } from "@kubernetes/client-node";
 import { findFreePort } from "../../../scripts/free-port.ts";
 import { ProcessGroup } from "../../../scripts/process-group.ts";
 import { waitUntil } from "../../support/wait-until.ts";
-import { binary, clusterRoot } from "./binaries.ts";
+import { clusterRoot } from "./binaries.ts";
+import { ClusterAccess } from "./cluster-access.ts";
 import { makeFakeNode } from "./make-fake-node.ts";
 
 const scripts = join(import.meta.dirname, "../control-plane");
 const startTimeoutMs = 120_000;
-const run = promisify(execFile);
-
-interface Output {
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface ControlPlaneOptions {
   /** Nodes on which kwok pretends to run pods; see control-plane/kwok.yaml for how they end. Default 1. */
@@ -81,17 +74,12 @@ function settings(
   };
 }
 
-export class ControlPlane {
-  /** State and logs: `NAME.log` of each component. Gone after `stop`. */
-  readonly directory: string;
-  /** Of the cluster's administrator, by a client certificate. */
-  readonly kubeconfig: string;
+export class ControlPlane extends ClusterAccess {
   readonly #group: ProcessGroup;
   #apiServer: ProcessGroup | undefined;
 
   constructor(directory: string, group: ProcessGroup) {
-    this.directory = directory;
-    this.kubeconfig = join(directory, "admin.kubeconfig");
+    super(directory, join(directory, "admin.kubeconfig"));
     this.#group = group;
   }
 
@@ -110,67 +98,6 @@ export class ControlPlane {
 
   #startLog(): string {
     return `the control plane did not start:\n${readFileSync(join(this.directory, "start.log"), "utf8")}`;
-  }
-
-  get server(): string {
-    const server = this.admin().getCurrentCluster()?.server;
-    if (server === undefined) throw new Error(`no server in ${this.kubeconfig}`);
-    return server;
-  }
-
-  /** The cluster's administrator. */
-  admin(): KubeConfig {
-    const config = new KubeConfig();
-    config.loadFromFile(this.kubeconfig);
-    return config;
-  }
-
-  /** Somebody with this bearer token and nothing else. */
-  withToken(token: string): KubeConfig {
-    const cluster = this.admin().getCurrentCluster();
-    if (!cluster) throw new Error(`no cluster in ${this.kubeconfig}`);
-    const config = new KubeConfig();
-    config.loadFromClusterAndUser(cluster, { name: "token", token });
-    return config;
-  }
-
-  /** One of `people`. */
-  person(name: string): KubeConfig {
-    return this.withToken(`${name}-token`);
-  }
-
-  /** A pod's identity: a token of the ServiceAccount, as the kubelet would mount it. */
-  async serviceAccount(namespace: string, name: string): Promise<KubeConfig> {
-    const { stdout } = await this.kubectl("-n", namespace, "create", "token", name);
-    return this.withToken(stdout.trim());
-  }
-
-  /** A kubeconfig file for another program (helm, the operator), of whoever this is. */
-  async writeKubeconfig(name: string, config: KubeConfig): Promise<string> {
-    const file = join(this.directory, `${name}.kubeconfig`);
-    await writeFile(file, config.exportConfig(), { mode: 0o600 });
-    return file;
-  }
-
-  /** Runs kubectl as the administrator; rejects with its message when it fails. */
-  kubectl(...args: readonly string[]): Promise<Output> {
-    return this.#kubectl(this.kubeconfig, args);
-  }
-
-  /**
-   * The same as one of `people`, with a kubeconfig of their own: `--token` beside the administrator's
-   * certificate would be ignored.
-   */
-  async kubectlAs(person: string, ...args: readonly string[]): Promise<Output> {
-    const file = await this.writeKubeconfig(`person-${person}`, this.person(person));
-    return this.#kubectl(file, args);
-  }
-
-  #kubectl(kubeconfig: string, args: readonly string[]): Promise<Output> {
-    return run(binary("kubectl"), args, {
-      env: { ...process.env, KUBECONFIG: kubeconfig },
-      maxBuffer: 64 << 20,
-    });
   }
 
   /** A node of kwok's: Ready, with room for 500 pods. */

@@ -31,6 +31,14 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
   "accounts made by somebody else": {
     "serviceAccounts.create": false,
     "serviceAccounts.runner": "agents",
+    "serviceAccounts.operator": "agents-operator",
+  },
+  sessions: { "sessions.enabled": true },
+  "sessions of one namespace": { "sessions.enabled": true, "sessions.namespace": "work" },
+  "sessions of the edge's users": {
+    "sessions.enabled": true,
+    "sessions.identities": '[{"owner":"*","user":"edge-user","namespace":"work"}]',
+    "sessions.allowedImages": '["registry.example.com/agents/*"]',
   },
   "no network policies": { "networkPolicy.enabled": false },
 };

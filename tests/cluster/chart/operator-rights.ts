@@ -1,0 +1,117 @@
+/** A verb that the chart gives the operator, and what breaks without it. */
+interface Right {
+  readonly group: string;
+  readonly resource: string;
+  readonly verbs: Readonly<Record<string, string>>;
+}
+
+/** Where sessions are: one namespace, or all. */
+export const operatorRights: readonly Right[] = [
+  {
+    group: "millrace.dev",
+    resource: "agenticsessions",
+    verbs: {
+      get: "reads a session anew when its copy may be old",
+      list: "fills its copy at the start",
+      watch: "learns of every change",
+      patch: "adds and removes its finalizer",
+    },
+  },
+  {
+    group: "millrace.dev",
+    resource: "agenticsessions/status",
+    verbs: { patch: "reports; nobody else may" },
+  },
+  {
+    group: "millrace.dev",
+    resource: "agenticsessions/finalizers",
+    verbs: {
+      update: "blockOwnerDeletion on children, where the cluster asks for the right to do so",
+    },
+  },
+  {
+    group: "batch",
+    resource: "jobs",
+    verbs: {
+      get: "asks whether an attempt has its Job before it makes one",
+      list: "fills its copy",
+      watch: "learns of a Job that failed or was deleted by hand",
+      create: "starts an attempt",
+      patch: "server-side apply of the same",
+      delete: "ends an attempt",
+    },
+  },
+  {
+    group: "",
+    resource: "pods",
+    verbs: {
+      get: "reads how a pod ended before it says so",
+      list: "fills its copy",
+      watch: "learns of every way in which a pod fails",
+      delete: "stops a session; the platform gives less time than the Job would",
+    },
+  },
+  { group: "", resource: "pods/log", verbs: { get: "keeps the last lines of a pod that goes" } },
+  {
+    group: "",
+    resource: "secrets",
+    verbs: {
+      get: "checks the label of a Secret that a session names",
+      list: "fills its copy of run tokens, by label",
+      watch: "learns of a run token deleted by hand",
+      create: "gives an attempt its run token",
+      patch: "renews it before it ends",
+      delete: "takes it back",
+    },
+  },
+  {
+    group: "",
+    resource: "persistentvolumeclaims",
+    verbs: {
+      list: "fills its copy",
+      watch: "learns that a volume is bound or not",
+      create: "gives a session its persistent volume",
+      patch: "server-side apply of the same",
+    },
+  },
+  {
+    group: "networking.k8s.io",
+    resource: "networkpolicies",
+    verbs: { create: "closes a session's pod", patch: "server-side apply of the same" },
+  },
+  {
+    group: "",
+    resource: "namespaces",
+    verbs: { get: "tells a namespace that goes from one that refuses" },
+  },
+  {
+    group: "",
+    resource: "events",
+    verbs: {
+      list: "why a Job has no pod, a volume no disk: said only there",
+      watch: "the same, as it happens",
+    },
+  },
+  {
+    group: "events.k8s.io",
+    resource: "events",
+    verbs: {
+      create: "says what happened to a session",
+      get: "goes on with an Event that another replica began",
+      patch: "counts a repeated one instead of writing another",
+    },
+  },
+];
+
+/** In the namespace of the release, for the Lease alone. */
+export const leaseRights: readonly Right[] = [
+  {
+    group: "coordination.k8s.io",
+    resource: "leases",
+    verbs: {
+      create: "the first replica makes the Lease",
+      get: "sees who leads",
+      patch: "renews it, takes it over, gives it back",
+    },
+  },
+];

@@ -1,0 +1,83 @@
+/**
+ * `npm run cluster`: an edge on this machine, and a cluster of one real node with the chart installed, to play with. Root on
+ * Linux; see README.md. Pods have no way to the internet, so the model is the scripted one of the tests, unless OPENAI_BASE_URL
+ * names a server of this machine.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { step } from "../../scripts/progress.ts";
+import { findFreePort } from "../../scripts/free-port.ts";
+import { startLocalEdge, wranglerFailed } from "../../scripts/local-edge.ts";
+import { runUntilStopped, type Running } from "../../scripts/run-until-stopped.ts";
+import { readSettings } from "../../scripts/settings.ts";
+import { StateDir } from "../../scripts/state-dir.ts";
+import { startModelServer } from "../support/model-server/model-server.ts";
+import { binary } from "./support/binaries.ts";
+import { setup } from "./support/build-node.ts";
+import { chart, helm, setFlags } from "./support/helm.ts";
+import { archiveOf, type RealNode, startRealNode } from "./support/real-node.ts";
+
+const namespace = "millrace";
+
+interface Places {
+  readonly edgeUrl: string;
+  readonly modelUrl: string;
+  readonly poolToken: string;
+}
+
+async function install(node: RealNode, { edgeUrl, modelUrl, poolToken }: Places): Promise<void> {
+  await node.importImage(archiveOf("runner"));
+  await node.kubectl("create", "namespace", namespace);
+  const secret = ["-n", namespace, "create", "secret", "generic"];
+  await node.kubectl(...secret, "millrace-pool", `--from-literal=token=${poolToken}`);
+  const key = `--from-literal=OPENAI_API_KEY=${process.env["OPENAI_API_KEY"] ?? "of-nobody"}`;
+  await node.kubectl(...secret, "millrace-providers", key);
+  const values = {
+    "edge.url": await node.expose(edgeUrl),
+    "edge.cidrs": '["192.168.77.1/32"]',
+    "pool.tokenSecret": "millrace-pool",
+    "pool.providerSecret": "millrace-providers",
+    "image.registry": "localhost/",
+    "image.runner.tag": "test",
+    "image.pullPolicy": "Never",
+    "runners.env.OPENAI_BASE_URL": await node.expose(modelUrl),
+  };
+  const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "180s"];
+  await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: node.kubeconfig });
+}
+
+async function start(signal: AbortSignal): Promise<Running> {
+  setup();
+  const directory = await mkdtemp(join(tmpdir(), "millrace-cluster-"));
+  const port = String(await findFreePort("127.0.0.1"));
+  const settings = readSettings({ PORT: port, STATE_DIR: join(directory, "state") });
+  const state = StateDir.open(settings);
+  const secrets = state.secrets(settings);
+  const edge = await startLocalEdge(settings, state, secrets, signal);
+  const model = await startModelServer();
+  const node = await step("starting a Kubernetes node", startRealNode);
+  const modelUrl = process.env["OPENAI_BASE_URL"] ?? model.url;
+  await step("installing the chart", () =>
+    install(node, { edgeUrl: edge.url, modelUrl, poolToken: secrets.poolToken }),
+  );
+  console.log(`
+  base URL    ${edge.url}
+  API key     ${secrets.apiKey}
+
+  export KUBECONFIG=${node.kubeconfig}
+  ${binary("kubectl")} -n ${namespace} get pods
+`);
+  return {
+    failed: edge.group.exited.then(() => wranglerFailed("the edge ended", edge.logFile)),
+    stop: async () => {
+      await node.stop();
+      await model.stop();
+      await edge.group.stop(5_000);
+      state.release();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+await runUntilStopped(start);

@@ -14,6 +14,8 @@ interface Chaos {
 /** Longer than lease and grace: whoever comes back from it has been replaced. */
 const longestSilenceMs = 12_000;
 
+const joinMs = 20_000;
+
 /** Does harm until it is time to stop. Everything that it took away is back when it resolves. */
 export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Promise<void> {
   const lane = (): Chaos => ({ random: random.branch(), tally, stopAt });
@@ -24,7 +26,6 @@ export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Pr
     harmRunner(stage.places[1], lane()),
     harmNetwork(stage.inside, lane(), longestSilenceMs),
     harmNetwork(stage.outside, lane(), 4_000),
-    playSleeper(stage.platform, lane()),
     playSleeper(stage.platform, lane()),
   ]);
   stage.inside.fateOf = () => "pass";
@@ -47,7 +48,7 @@ async function harmEdge({ platform }: Stage, chaos: Chaos): Promise<void> {
 
 async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
   const { random, tally } = chaos;
-  while (await pause(chaos, 1_000, 5_000)) {
+  while (await pause(chaos, 2_000, 8_000)) {
     const harm = random.pick(["killed", "stopped", "frozen"]);
     tally.add(`runner ${harm}`);
     if (harm === "frozen") {
@@ -60,12 +61,14 @@ async function harmRunner(place: RunnerPlace, chaos: Chaos): Promise<void> {
     else await place.runner.stop();
     await sleep(random.between(0, 2_000));
     place.runner = await place.start();
+    // On a machine that is busy a runner would be killed before it has ever worked.
+    await Promise.race([place.runner.joined().catch(() => undefined), sleep(joinMs)]);
   }
 }
 
 async function harmNetwork(network: TcpProxy, chaos: Chaos, mostMs: number): Promise<void> {
   const { random, tally } = chaos;
-  while (await pause(chaos, 1_500, 7_000)) {
+  while (await pause(chaos, 3_000, 10_000)) {
     const harm = random.pick(["dropped", "silent", "deaf", "slow"]);
     tally.add(`network ${harm}`);
     switch (harm) {

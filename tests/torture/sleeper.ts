@@ -19,7 +19,7 @@ interface Night {
 export async function playSleeper(platform: Platform, night: Night): Promise<void> {
   while (Date.now() < night.stopAt) {
     await sleepOver(platform, night).catch(() => undefined); // the edge is away: the next night comes
-    await sleep(night.random.between(500, 4_000));
+    await sleep(night.random.between(4_000, 12_000));
   }
 }
 

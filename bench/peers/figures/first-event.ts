@@ -6,7 +6,7 @@ import type { RunClient, RunService } from "../services/run-service.ts";
 
 const warmUpRuns = 3;
 const runs = 20;
-/** What a run sets off at its end is over, LangGraph's look for stragglers (500 ms) included: the next one finds all idle. */
+/** What a run sets off at its end is over: the next one finds all idle. */
 const settleMs = 100;
 
 /** From a streaming create to the first event of its execution, at the client; one run at a time. */

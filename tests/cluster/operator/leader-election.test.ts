@@ -65,7 +65,7 @@ describe.skipIf(!hasControlPlane)("leader election on a real API server", () => 
       await waitUntil("the woken one follows", () => frozen.count("follows") > endings);
     }
     await expectNoSplitBrain("frozen");
-  });
+  }, 300_000);
 
   it("has a new leader at once when the old one retires", async () => {
     const { first, second } = await startTwo("retire");

@@ -13,6 +13,7 @@ export * from "./run-snapshot.ts";
 export * from "./runner-protocol.ts";
 export * from "./session-pod.ts";
 export * from "./session-protocol.ts";
+export * from "./session-pod.ts";
 export * as v1 from "./dialects/v1.ts";
 export { PageQuery } from "./routes/query.ts";
 export * as v1Webhooks from "./dialects/v1-webhooks.ts";

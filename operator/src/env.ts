@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { PoolName } from "@millrace/contracts";
 import { z } from "zod";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -19,6 +20,19 @@ const Knobs = z.object({
     .default(hostname())
     .describe("this process in the Lease and in Events"),
   POD_NAMESPACE: z.string().min(1).default("default").describe("namespace of the Lease"),
+  EDGE_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("the edge whose runs become sessions; without it there are none"),
+  POOL: PoolName.default("default").describe("the pool that this cluster serves"),
+  POOL_TOKEN_FILE: z
+    .string()
+    .default("/run/millrace/pool/token")
+    .describe("file with the pool's token; read again for each connection"),
+  SESSION_SETTINGS_FILE: z
+    .string()
+    .default("/etc/millrace/sessions.json")
+    .describe("what all sessions have in common, as JSON (operator/README.md)"),
   LEASE_NAME: z.string().min(1).default("millrace-operator").describe("one replica of it leads"),
   LEASE_SECONDS: positive(15).describe("a silent leader is replaced after this"),
   WORKERS: positive(10).describe("sessions reconciled at a time"),

@@ -1,9 +1,14 @@
+import { readFileSync } from "node:fs";
+import { SessionController } from "./agentic-session/controller.ts";
+import { readSessionSettings } from "./agentic-session/session-settings.ts";
 import type { OperatorEnv } from "./env.ts";
 import type { Controller } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/event-recorder.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
 import type { Logger } from "@millrace/contracts";
 import type { OperatorMetrics } from "./metrics.ts";
+
+const version = "0.1.0";
 
 /** What every controller is made of. */
 export interface ControllerParts {
@@ -16,6 +21,10 @@ export interface ControllerParts {
 }
 
 /** All controllers of this operator. The process starts them; see README.md for how one is put together. */
-export function makeControllers(_parts: ControllerParts): readonly Controller[] {
-  return [];
+export function makeControllers(parts: ControllerParts): readonly Controller[] {
+  const { EDGE_URL: edgeUrl, POOL: pool, POOL_TOKEN_FILE, SESSION_SETTINGS_FILE } = parts.env;
+  if (edgeUrl === undefined) return [];
+  const settings = readSessionSettings(SESSION_SETTINGS_FILE, { edgeUrl, pool });
+  const token = (): string => readFileSync(POOL_TOKEN_FILE, "utf8").trim();
+  return [new SessionController({ ...parts, settings, token, version })];
 }

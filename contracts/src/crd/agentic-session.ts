@@ -232,6 +232,11 @@ export const AgenticSessionStatus = z.object({
   runId: z.string().max(64).optional(),
   url: z.string().max(2048).optional(),
   attempt: z.int().min(0).optional(),
+  endedAttempt: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("The last attempt that is over; what it left behind may be taken away."),
   podName: z.string().max(253).optional(),
   nodeName: z.string().max(253).optional(),
   startTime: Time.optional(),

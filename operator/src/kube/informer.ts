@@ -6,7 +6,7 @@ import type { ListOptions, Page, PageOptions, WatchEvent, WatchOptions } from ".
 import { type Index, ObjectCache } from "./object-cache.ts";
 
 /** What an informer needs of the API; `KubeClient` has it. */
-interface ListWatch {
+export interface ListWatch {
   list<T extends KubeObject>(kind: Kind<T>, options: PageOptions): Promise<Page<T>>;
   watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
 }

@@ -10,7 +10,7 @@ import { type Draft, type Kind, type KubeObject, type Ref, pathOf } from "./kind
 import { guardDispatcher } from "./guard-dispatcher.ts";
 import { readLines } from "./read-lines.ts";
 
-interface Identity {
+export interface Identity {
   readonly user: string;
   readonly groups?: readonly string[];
 }

@@ -1,0 +1,171 @@
+import { type SessionRun, sessionFinalizer, sessionPod } from "@millrace/contracts";
+import { settle } from "../edge/edge-answer.ts";
+import type { EdgeHttp } from "../edge/edge-http.ts";
+import type { EventRecorder } from "../kube/event-recorder.ts";
+import { addFinalizer, removeFinalizer } from "../kube/finalizers.ts";
+import type { KubeClient } from "../kube/kube-client.ts";
+import { childName } from "./child-name.ts";
+import { kinds } from "./children.ts";
+import type { Facts } from "./facts.ts";
+import { makeRunCreate } from "./make-run-create.ts";
+import type { Change } from "./plan.ts";
+import { readPodLog } from "./pod-log.ts";
+import { makeTokenPatch } from "./resources/make-secret.ts";
+import type { Refusal } from "./refusal.ts";
+import type { SessionSettings } from "./session-settings.ts";
+import { sessionKind } from "./session.ts";
+import { startAttempt } from "./start-attempt.ts";
+
+export interface ApplyTools {
+  readonly api: KubeClient;
+  readonly edge: EdgeHttp;
+  readonly recorder: EventRecorder;
+  readonly settings: SessionSettings;
+  readonly sawRun: (run: SessionRun) => void;
+}
+
+export interface Outcome {
+  readonly run?: SessionRun;
+  readonly refusal?: Refusal;
+}
+
+const logBytes = 4 * 1024 * 1024;
+
+/** Carries the changes out in order. Throws where another try can help. */
+export async function apply(
+  facts: Facts,
+  changes: readonly Change[],
+  tools: ApplyTools,
+): Promise<Outcome> {
+  let outcome: Outcome = {};
+  for (const change of changes) {
+    outcome = { ...outcome, ...(await applyOne(facts, change, tools)) };
+    if (outcome.refusal) return outcome;
+  }
+  return outcome;
+}
+
+type Applier<C extends Change> = (
+  facts: Facts,
+  change: C,
+  tools: ApplyTools,
+) => Promise<Outcome | void>;
+
+const appliers: { readonly [K in Change["kind"]]: Applier<Extract<Change, { kind: K }>> } = {
+  "add-finalizer": async ({ session }, _change, { api }) => {
+    await addFinalizer(api, sessionKind, session, sessionFinalizer);
+  },
+  "remove-finalizer": async ({ session }, _change, { api }) => {
+    await removeFinalizer(api, sessionKind, session, sessionFinalizer);
+  },
+  "create-run": (facts, _change, tools) => createRun(facts, tools),
+  "cancel-run": (facts, { runId }, tools) => act("cancel", runId, facts, tools),
+  "stop-run": (facts, { runId }, tools) => act("stop", runId, facts, tools),
+  "resume-run": (facts, { runId }, tools) => act("resume", runId, facts, tools),
+  "start-attempt": async (facts, _change, tools) => refused(await startAttempt(facts, tools)),
+  "renew-token": renewToken,
+  "delete-pod": async ({ session }, { podName, graceSeconds }, { api }) => {
+    const ref = { namespace: session.metadata.namespace, name: podName };
+    await api.delete(kinds.pod, ref, { gracePeriodSeconds: graceSeconds });
+  },
+  "delete-job": async ({ session }, { attempt }, { api }) => {
+    const { namespace, name } = session.metadata;
+    await api.delete(kinds.job, { namespace, name: childName(name, attempt) });
+  },
+  "clear-attempt": clearAttempt,
+  "revoke-tokens": async (_facts, { runId }, { edge }) => {
+    settle(await edge.revokeTokens(runId), "revoke the run's tokens");
+  },
+  "delete-logs": async (_facts, { runId }, { edge }) => {
+    settle(await edge.deleteLogs(runId), "delete the run's logs");
+  },
+  tell: async ({ session }, { reason, note }, { recorder }) => {
+    recorder.record(session, { type: "Warning", action: "Delete", reason, note });
+  },
+};
+
+async function applyOne(facts: Facts, change: Change, tools: ApplyTools): Promise<Outcome> {
+  // The table has an applier of each kind; that this one fits its change is beyond the compiler.
+  const applier = appliers[change.kind] as Applier<Change>;
+  return (await applier(facts, change, tools)) ?? {};
+}
+
+const refused = (refusal: Refusal | undefined): Outcome => (refusal ? { refusal } : {});
+
+async function createRun({ session }: Facts, { edge, sawRun }: ApplyTools): Promise<Outcome> {
+  const create = makeRunCreate(session);
+  if (!create.ok) return { refusal: { reason: "InvalidSpec", message: create.message } };
+  const answer = await edge.createRun(create.value);
+  const run = settle(answer, "create the run");
+  if (run) {
+    sawRun(run);
+    return { run };
+  }
+  const message = answer.ok ? "" : answer.message;
+  return {
+    refusal: { reason: "InvalidSpec", message: `The platform refuses the run: ${message}` },
+  };
+}
+
+async function act(
+  what: "cancel" | "stop" | "resume",
+  runId: string,
+  { session }: Facts,
+  { edge, sawRun }: ApplyTools,
+): Promise<Outcome> {
+  const by = session.spec.owner ?? `session:${session.metadata.namespace}/${session.metadata.name}`;
+  const run = settle(await edge.act(what, runId, by.slice(0, 253)), `${what} the run`);
+  if (!run) return {};
+  sawRun(run);
+  return { run };
+}
+
+async function renewToken(
+  facts: Facts,
+  { runId, attempt }: { readonly runId: string; readonly attempt: number },
+  { api, edge }: ApplyTools,
+): Promise<void> {
+  const fresh = settle(await edge.renewToken(runId, attempt), "renew the run token");
+  if (!fresh) return;
+  const { namespace, name } = facts.session.metadata;
+  const ref = { namespace, name: childName(name, attempt) };
+  await api.patch(kinds.secret, ref, makeTokenPatch(fresh.token, fresh.expiresInMs, facts.now));
+}
+
+async function clearAttempt(
+  facts: Facts,
+  change: Extract<Change, { kind: "clear-attempt" }>,
+  tools: ApplyTools,
+): Promise<void> {
+  const { api } = tools;
+  const { namespace, name } = facts.session.metadata;
+  const ref = { namespace, name: childName(name, change.attempt) };
+  if (change.podName !== undefined && change.runId !== undefined) {
+    await keepLog(
+      facts,
+      { runId: change.runId, attempt: change.attempt, podName: change.podName },
+      tools,
+    );
+  }
+  await api.delete(kinds.job, ref);
+  await api.delete(kinds.secret, ref);
+}
+
+/** Days are kept at the edge; none means that the log goes with the pod. */
+async function keepLog(
+  { session }: Facts,
+  of: { readonly runId: string; readonly attempt: number; readonly podName: string },
+  { api, edge, recorder }: ApplyTools,
+): Promise<void> {
+  const days = session.spec.retention.logs;
+  if (days === 0) return;
+  const { namespace } = session.metadata;
+  const pod = await api.get(kinds.pod, { namespace, name: of.podName });
+  const text = pod && (await readPodLog(api, pod, { limitBytes: logBytes }));
+  if (text === undefined) return;
+  const at = { runId: of.runId, attempt: of.attempt, container: sessionPod.container };
+  const kept = await edge.keepLog(at, text, days * 86_400);
+  if (settle(kept, "keep the log") !== undefined || kept.ok) return;
+  const note = `The log of attempt ${of.attempt} was not kept: ${kept.message}`;
+  recorder.record(session, { type: "Warning", action: "KeepLog", reason: "LogNotKept", note });
+}

@@ -1,0 +1,175 @@
+import { randomUUID } from "node:crypto";
+import type { AgenticSessionStatus, SessionReport, SessionRun } from "@millrace/contracts";
+import { EdgeHttp } from "../edge/edge-http.ts";
+import { OperatorSocket, type PoolHandler } from "../edge/operator-socket.ts";
+import { type Controller, makeController } from "../kube/controller.ts";
+import { keyOf } from "../kube/kind.ts";
+import type { KubeClient } from "../kube/kube-client.ts";
+import type { Leadership } from "../kube/leader-election.ts";
+import { WorkQueue } from "../kube/work-queue.ts";
+import type { ControllerParts } from "../make-controllers.ts";
+import { type Children, makeChildren, wakeByChildren } from "./children.ts";
+import { type Identities, makeIdentities } from "./identities.ts";
+import { type PoolTools, obeyStart, obeyStop } from "./obey-pool.ts";
+import { reconcile } from "./reconcile.ts";
+import { RunViews } from "./run-views.ts";
+import type { SessionSettings } from "./session-settings.ts";
+import type { Session } from "./session.ts";
+
+const controllerName = "agentic-session";
+
+const aborted = (signal: AbortSignal): Promise<unknown> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+
+export interface SessionControllerOptions extends ControllerParts {
+  readonly settings: SessionSettings;
+  /** The pool's token, read anew for each use. */
+  readonly token: () => string;
+  readonly version: string;
+}
+
+/** Sessions of this cluster, for one pool of the edge. */
+export class SessionController implements Controller {
+  readonly name = controllerName;
+  readonly #options: SessionControllerOptions;
+  readonly #queue: WorkQueue;
+  readonly #children: Children;
+  readonly #runs = new RunViews((run) => this.#wakeRun(run));
+  readonly #edge: EdgeHttp;
+  readonly #identities: Identities;
+  readonly #socket: OperatorSocket;
+  readonly #inner: Controller;
+  /** Of the time in which this replica leads. */
+  #api: KubeClient | undefined;
+
+  constructor(options: SessionControllerOptions) {
+    const { api, env, log, metrics, settings, token, version } = options;
+    const { edgeUrl: url, pool } = settings;
+    this.#options = options;
+    this.#queue = new WorkQueue({ observer: metrics.queueObserver(controllerName) });
+    this.#children = makeChildren({
+      api,
+      namespace: env.WATCH_NAMESPACE,
+      onError: (kind, error) => {
+        metrics.informerErrors.inc({ kind });
+        log.warn("a watch failed", { kind, error });
+      },
+    });
+    this.#edge = new EdgeHttp({ url, pool, token });
+    this.#identities = makeIdentities(settings.identities);
+    const onOpen = (isOpen: boolean): void => metrics.socketConnected.set(isOpen ? 1 : 0);
+    const socket = { url, pool, token, version, operatorId: randomUUID(), log, onOpen };
+    this.#socket = new OperatorSocket(socket, this.#handler());
+    this.#inner = this.#makeInner();
+    wakeByChildren(this.#children, (key) => this.#queue.add(key));
+    this.#children.sessions.subscribe(({ type, object }) => {
+      if (type !== "deleted") return;
+      const { runId } = (object.status ?? {}) as { readonly runId?: string };
+      this.#runs.forgetSession(object.metadata.uid, runId);
+    });
+  }
+
+  get informers(): Controller["informers"] {
+    return this.#inner.informers;
+  }
+
+  async lead(leadership: Leadership): Promise<void> {
+    const { signal, assertHeld } = leadership;
+    // What is not in a cache yet would look as if it were gone.
+    await Promise.race([this.#children.synced, aborted(signal)]);
+    this.#api = this.#options.api.with({ signal, guard: assertHeld });
+    this.#socket.setLeader(true);
+    this.#socket.open();
+    try {
+      await this.#inner.lead(leadership);
+    } finally {
+      this.#api = undefined;
+      this.#socket.setLeader(false);
+      this.#socket.close();
+    }
+  }
+
+  #makeInner(): Controller {
+    const { api, env, log, metrics, recorder, settings } = this.#options;
+    const children = this.#children;
+    const tools = {
+      children,
+      edge: this.#edge,
+      runs: this.#runs,
+      recorder,
+      settings,
+      send: this.#send,
+      entered: (session: Session, status: AgenticSessionStatus) => this.#entered(session, status),
+    };
+    return makeController({
+      name: controllerName,
+      api,
+      primary: children.sessions,
+      owned: [children.jobs, children.secrets],
+      read: [children.pods, children.claims, ...children.warnings],
+      queue: this.#queue,
+      workers: env.WORKERS,
+      observer: metrics.reconcileObserver(controllerName),
+      onError: (key, error, retryInMs) => log.warn("reconcile failed", { key, error, retryInMs }),
+      reconcile: (key, context) => reconcile(key, context, tools),
+    });
+  }
+
+  #handler(): PoolHandler {
+    return {
+      start: (start) => obeyStart(start, this.#poolTools()),
+      stop: (stop) => obeyStop(stop, this.#poolTools()),
+      changed: this.#runs.put,
+      welcome: () => {
+        this.#runs.forgetAll();
+        for (const key of this.#children.sessions.cache.keys()) this.#queue.add(key);
+      },
+      confirmed: (key) => this.#wakeUid(this.#runs.confirm(key)),
+      status: () => ({ free: null, warm: { size: 0, ready: 0 }, sessions: this.#phases() }),
+    };
+  }
+
+  readonly #send = (report: SessionReport): void => this.#socket.report(report);
+
+  #poolTools(): PoolTools {
+    if (!this.#api) throw new Error("this replica does not lead");
+    const { log } = this.#options;
+    const [children, identities, send] = [this.#children, this.#identities, this.#send];
+    return { api: this.#api, children, identities, log, send };
+  }
+
+  #entered(
+    session: Session,
+    { phase = "Pending", reason = "", message = "" }: AgenticSessionStatus,
+  ): void {
+    if (phase === session.status?.phase && reason === session.status.reason) return;
+    const { metrics, recorder } = this.#options;
+    metrics.phaseTransitions.inc({ phase, reason });
+    const type = phase === "Failed" ? "Warning" : "Normal";
+    recorder.record(session, { type, reason, action: phase, note: message });
+  }
+
+  #wakeRun(run: SessionRun): void {
+    const found = this.#children.sessions.cache.by("run", run.runId);
+    for (const { metadata } of found) this.#queue.add(keyOf(metadata));
+    if (run.session) this.#queue.add(keyOf(run.session));
+  }
+
+  #wakeUid(uid: string): void {
+    for (const { metadata } of this.#children.sessions.cache.values()) {
+      if (metadata.uid === uid) this.#queue.add(keyOf(metadata));
+    }
+  }
+
+  #phases(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { status } of this.#children.sessions.cache.values()) {
+      const { phase = "Pending" } = (status ?? {}) as { readonly phase?: string };
+      counts[phase] = (counts[phase] ?? 0) + 1;
+    }
+    return counts;
+  }
+}

@@ -1,0 +1,171 @@
+import type { AgenticSessionStatus, SessionPhase } from "@millrace/contracts";
+import type { Requeue } from "../kube/controller.ts";
+import { type Found, runChecks } from "./checks.ts";
+import { clearOthers } from "./clear-attempts.ts";
+import { inactiveAt, wantsRestart, wantsStop } from "./wishes.ts";
+import { type Facts, isConnected, isExpected, wasStarted } from "./facts.ts";
+import { makeFailureReport, makeStoppedReport } from "./make-report.ts";
+import { makeStatus } from "./make-status.ts";
+import type { Change, Plan } from "./plan.ts";
+import { isPodOver } from "./pod-facts.ts";
+import { annotations } from "./resources/annotations.ts";
+
+/** The platform wants this attempt executed, or ended. */
+export function decideAttempt(facts: Facts, runId: string, wish: readonly Change[]): Plan {
+  if (facts.stopBy !== undefined) return decideStop(facts, runId);
+  // It was handed back, ended by itself, or another attempt has taken over: nothing of it is news.
+  if (!isExpected(facts) && wasStarted(facts)) return endedQuietly(facts, wish);
+  const found = runChecks(facts);
+  const failure = found.find(({ failsAt }) => failsAt <= facts.now);
+  if (failure) return failed(facts, runId, failure);
+  if (!wasStarted(facts)) return decideStart(facts, runId, wish, found);
+  return underWay(facts, runId, wish, found);
+}
+
+function decideStart(
+  facts: Facts,
+  runId: string,
+  wish: readonly Change[],
+  found: readonly Found[],
+): Plan {
+  const { attempt, others, session } = facts;
+  const told = found[0] ? hint(found[0]) : { reason: "Creating", message: "The pod is being made" };
+  // Two pods must not write into one volume; on a volume of its own the fence alone is enough.
+  const isShared = session.spec.storage.mode === "persistent";
+  const changes: Change[] = [...wish, ...clearOthers(facts, runId)];
+  if (isShared && others.some(({ isAlive }) => isAlive)) {
+    const message = "An earlier attempt's pod still holds the volume";
+    const status = makeStatus(facts, { phase: "Pending", reason: "VolumeInUse", message });
+    return { changes, status, requeue: requeueAt(facts, found) };
+  }
+  changes.push({ kind: "start-attempt", attempt });
+  const status = makeStatus(facts, { phase: "Creating", ...told }, { attempt });
+  return { changes, status, requeue: requeueAt(facts, found) };
+}
+
+function underWay(
+  facts: Facts,
+  runId: string,
+  wish: readonly Change[],
+  found: readonly Found[],
+): Plan {
+  const { attempt, now } = facts;
+  const changes: Change[] = [...wish, ...clearOthers(facts, runId)];
+  if (now >= tokenRenewAt(facts)) changes.push({ kind: "renew-token", runId, attempt });
+  return {
+    changes,
+    status: makeStatus(facts, describe(facts, found)),
+    requeue: requeueAt(facts, found),
+  };
+}
+
+function describe(facts: Facts, found: readonly Found[]) {
+  if (wantsStop(facts)) return { phase: "Stopping" as const, ...whyStopping(facts) };
+  if (facts.run?.status === "cancelling") {
+    return {
+      phase: "Stopping",
+      reason: "Cancelling",
+      message: "The run is being cancelled",
+    } as const;
+  }
+  if (isConnected(facts)) {
+    return {
+      phase: "Running",
+      reason: "RunnerConnected",
+      message: "The run is executing",
+    } as const;
+  }
+  const first = found.find(({ check }) => check.reason !== "NotConnected");
+  const phase: SessionPhase = "Creating";
+  if (first) return { phase, ...hint(first) };
+  return { phase, reason: "Starting", message: "Waiting for the runner to connect" };
+}
+
+function whyStopping(facts: Facts) {
+  if (facts.session.spec.desiredState === "Stopped") {
+    return { reason: "Stopping", message: "The run is being paused" };
+  }
+  if (wantsRestart(facts)) return { reason: "Restarting", message: "The run starts anew" };
+  const { inactivityTimeoutSeconds } = facts.session.spec;
+  return { reason: "Inactive", message: `Nothing happened for ${inactivityTimeoutSeconds} s` };
+}
+
+/** Not a failure yet, but the reason why nothing goes on. */
+const hint = ({ check, message }: Found) => ({ reason: check.reason, message });
+
+/** First the report is stored, then what is left is taken away: an operator that dies between loses nothing. */
+function failed(facts: Facts, runId: string, failure: Found): Plan {
+  const report = isExpected(facts) ? [makeFailureReport(facts, runId, failure)] : [];
+  const { reason } = failure.check;
+  return over(facts, report, { phase: "Pending", reason, message: failure.message });
+}
+
+function endedQuietly(facts: Facts, wish: readonly Change[]): Plan {
+  const isPaused = facts.run?.status === "waiting";
+  const phase = isPaused ? "Stopping" : "Pending";
+  const kept = facts.session.status?.reason;
+  const reason = kept === "Inactive" ? kept : isPaused ? "Stopping" : "HandedBack";
+  // A runner that has released its run ends by itself; until then its pod holds the last of its files.
+  if (facts.pod && !isPodOver(facts.pod) && !facts.pod.metadata.deletionTimestamp) {
+    const { podName, graceSeconds } = { podName: facts.pod.metadata.name, graceSeconds: 30 };
+    const changes: Change[] = [...wish, { kind: "delete-pod", podName, graceSeconds }];
+    return {
+      ...over(facts, [], { phase, reason, message: "The runner has handed the run back" }),
+      changes,
+    };
+  }
+  return {
+    ...over(facts, [], { phase, reason, message: "The runner has handed the run back" }),
+    changes: wish,
+  };
+}
+
+function decideStop(facts: Facts, runId: string): Plan {
+  const { job, pod, secret, attempt } = facts;
+  const told = {
+    phase: "Stopping",
+    reason: "Stopping",
+    message: "The pod is being stopped",
+  } as const;
+  if (pod && !isPodOver(pod)) {
+    const graceMs = Number(secret?.metadata.annotations?.[annotations.stopGraceMs] ?? 5000);
+    const graceSeconds = Math.max(1, Math.ceil(graceMs / 1000));
+    const { name: podName, deletionTimestamp } = pod.metadata;
+    const changes: readonly Change[] = deletionTimestamp
+      ? []
+      : [{ kind: "delete-pod", podName, graceSeconds }];
+    return { changes, status: makeStatus(facts, told), requeue: { kind: "settled" } };
+  }
+  if (job && !pod) {
+    const changes = [{ kind: "delete-job", attempt }] as const;
+    return { changes, status: makeStatus(facts, told), requeue: { kind: "settled" } };
+  }
+  const message = "The pod was stopped";
+  return over(facts, [makeStoppedReport(facts, runId)], {
+    phase: "Stopping",
+    reason: "Stopped",
+    message,
+  });
+}
+
+function over(
+  facts: Facts,
+  reports: NonNullable<AgenticSessionStatus["reports"]>,
+  told: { readonly phase: SessionPhase; readonly reason: string; readonly message: string },
+): Plan {
+  const { attempt } = facts;
+  const status = makeStatus(facts, told, { attempt, endedAttempt: attempt, reports });
+  return { changes: [], status, requeue: { kind: "at", at: facts.now } };
+}
+
+function tokenRenewAt({ secret }: Facts): number {
+  const at = secret?.metadata.annotations?.[annotations.tokenRenewAt];
+  return at === undefined ? Infinity : Date.parse(at);
+}
+
+/** The next moment at which something is due; before it, only a change can matter. */
+function requeueAt(facts: Facts, found: readonly Found[]): Requeue {
+  const due = [tokenRenewAt(facts), inactiveAt(facts), ...found.map(({ failsAt }) => failsAt)];
+  const at = Math.min(...due.filter((time) => time > facts.now));
+  return Number.isFinite(at) ? { kind: "at", at } : { kind: "settled" };
+}

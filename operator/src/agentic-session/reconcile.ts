@@ -1,0 +1,130 @@
+import {
+  type AgenticSessionStatus,
+  type SessionReport,
+  type SessionRun,
+  isOver,
+} from "@millrace/contracts";
+import { settle } from "../edge/edge-answer.ts";
+import type { EdgeHttp } from "../edge/edge-http.ts";
+import { isApiError } from "../kube/api-error.ts";
+import { type ReconcileContext, type Requeue, settled } from "../kube/controller.ts";
+import type { EventRecorder } from "../kube/event-recorder.ts";
+import { type Outcome, apply } from "./apply.ts";
+import type { Children } from "./children.ts";
+import { decide } from "./decide.ts";
+import type { Facts } from "./facts.ts";
+import { makeRefusalReport, readPending } from "./make-report.ts";
+import { makeStatus } from "./make-status.ts";
+import { observe } from "./observe.ts";
+import type { Plan } from "./plan.ts";
+import type { RunViews } from "./run-views.ts";
+import { runIdOf } from "./run-id.ts";
+import type { SessionSettings } from "./session-settings.ts";
+import { type Session, readSession, sessionKind } from "./session.ts";
+
+export interface ReconcileTools {
+  readonly children: Children;
+  readonly edge: EdgeHttp;
+  readonly runs: RunViews;
+  readonly recorder: EventRecorder;
+  readonly settings: SessionSettings;
+  readonly send: (report: SessionReport) => void;
+  readonly entered: (session: Session, status: AgenticSessionStatus) => void;
+}
+
+/** One session: observe, decide, apply, report. */
+export async function reconcile(
+  key: string,
+  { api }: ReconcileContext,
+  tools: ReconcileTools,
+): Promise<Requeue> {
+  const stored = tools.children.sessions.cache.getByKey(key);
+  const session = stored && readSession(stored);
+  if (!session) return settled;
+  const now = Date.now();
+  const run = await viewRun(session, tools);
+  const acked = tools.runs.confirmed(session.metadata.uid);
+  const facts = await observe(session, { api, children: tools.children, now, run, acked });
+  const plan = decide(facts);
+  try {
+    const outcome = await apply(facts, plan.changes, { ...tools, api, sawRun: tools.runs.put });
+    return await report(facts, plan, outcome, { ...tools, api });
+  } catch (error) {
+    // Somebody wrote meanwhile, or it is gone: the cache will say so, and wakes this session.
+    if (isApiError(error, "conflict")) return { kind: "retry", because: "conflict" };
+    if (isApiError(error, "not_found") && session.metadata.deletionTimestamp) return settled;
+    throw error;
+  }
+}
+
+/** The run as it was last told; asked for once by a process that does not know it yet. */
+async function viewRun(
+  session: Session,
+  { edge, runs }: ReconcileTools,
+): Promise<SessionRun | undefined> {
+  const runId = session.status?.runId;
+  if (runId === undefined) return runs.ofSession(session.metadata.uid);
+  const known = runs.get(runId);
+  if (known) return known;
+  const answer = await edge.readRun(runId);
+  // Without the edge pods are still watched; what they come to waits in the status.
+  if (!answer.ok && answer.code === "unreachable") return undefined;
+  const run = settle(answer, "read the run");
+  if (run) runs.put(run);
+  return run;
+}
+
+/** At most one write, and none when nothing has changed. Reports leave only once they are stored. */
+async function report(
+  facts: Facts,
+  plan: Plan,
+  outcome: Outcome,
+  tools: ReconcileTools & { readonly api: ReconcileContext["api"] },
+): Promise<Requeue> {
+  const { session } = facts;
+  if (plan.changes.some(({ kind }) => kind === "remove-finalizer")) return settled;
+  const status = statusOf(facts, plan, outcome);
+  if (isNews(session.status ?? {}, status)) {
+    await tools.api.applyStatus(sessionKind, session.metadata, status);
+    tools.entered(session, status);
+  }
+  for (const pending of status.reports ?? []) {
+    const message = readPending(pending);
+    if (message) tools.send(message);
+  }
+  return outcome.refusal ? { kind: "at", at: facts.now } : plan.requeue;
+}
+
+function statusOf(facts: Facts, plan: Plan, { run, refusal }: Outcome): AgenticSessionStatus {
+  const { attempt } = facts;
+  const runId = runIdOf(facts);
+  if (refusal && runId !== undefined && attempt > 0) {
+    const reports = [makeRefusalReport(facts, runId, refusal)];
+    return makeStatus(
+      facts,
+      { phase: "Pending", ...refusal },
+      { attempt, endedAttempt: attempt, reports },
+    );
+  }
+  if (refusal) return makeStatus(facts, { phase: "Failed", ...refusal });
+  if (!run || isOver(run.status)) return plan.status;
+  return { ...plan.status, runId: run.runId, url: run.url };
+}
+
+/** These alone are not worth a write: they come with the next. */
+function isNews(before: AgenticSessionStatus, after: AgenticSessionStatus): boolean {
+  return comparable(before) !== comparable(after);
+}
+
+const comparable = (status: AgenticSessionStatus): string =>
+  JSON.stringify(sorted({ ...status, lastActivityTime: undefined, usage: undefined }));
+
+/** The API server keeps fields in its own order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
+  return Object.fromEntries(
+    entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, sorted(one)]),
+  );
+}

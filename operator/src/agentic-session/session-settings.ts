@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import type { V1NetworkPolicyEgressRule } from "@kubernetes/client-node";
+import { z } from "zod";
+import type { Wire } from "../kube/kind.ts";
+
+const Amounts = z.record(z.string(), z.string());
+
+/** What the chart's values say about all sessions. */
+const SettingsFile = z.object({
+  image: z.string().min(1),
+  /** Images that a session may ask for: whole names, or beginnings that end in `*`. */
+  allowedImages: z.array(z.string()).default([]),
+  pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).default("IfNotPresent"),
+  pullSecrets: z.array(z.string()).default([]),
+  /** Secret with the providers' keys, where the session's namespace has one of this name. */
+  providerSecret: z.string().min(1).optional(),
+  /** Rules of a NetworkPolicy; none: nothing is reached. */
+  egress: z.array(z.custom<Wire<V1NetworkPolicyEgressRule>>()).default([]),
+  resources: z
+    .object({ requests: Amounts.default({}), limits: Amounts.default({}) })
+    .default({ requests: {}, limits: {} }),
+  /** From SIGTERM to SIGKILL, unless the platform says less. */
+  graceSeconds: z.int().min(1).default(30),
+  podAnnotations: z.record(z.string(), z.string()).default({}),
+  /** As whom, and where, sessions of an owner of the edge are made; `*`: of everybody else. */
+  identities: z
+    .array(
+      z.object({
+        owner: z.string(),
+        user: z.string(),
+        group: z.string().optional(),
+        namespace: z.string(),
+      }),
+    )
+    .default([]),
+});
+
+export interface SessionSettings extends z.output<typeof SettingsFile> {
+  /** As pods reach it. */
+  readonly edgeUrl: string;
+  readonly pool: string;
+}
+
+/** Throws when the file is missing or says something else: the operator does not start then. */
+export function readSessionSettings(
+  file: string,
+  edge: Pick<SessionSettings, "edgeUrl" | "pool">,
+): SessionSettings {
+  return { ...SettingsFile.parse(JSON.parse(readFileSync(file, "utf8"))), ...edge };
+}
+
+export function isImageAllowed(image: string, allowed: readonly string[]): boolean {
+  return allowed.some((one) =>
+    one.endsWith("*") ? image.startsWith(one.slice(0, -1)) : image === one,
+  );
+}

@@ -1,0 +1,226 @@
+import {
+  type Logger,
+  type OperatorToPool,
+  type PoolStatus,
+  PoolToOperator,
+  type SessionReport,
+  type SessionRun,
+  type SessionStart,
+  type SessionStop,
+  sessionPaths,
+} from "@millrace/contracts";
+import { WebSocket } from "ws";
+import { backoffMs } from "../kube/backoff.ts";
+import { type Clock, systemClock } from "../kube/clock.ts";
+import { ReportOutbox } from "./report-outbox.ts";
+
+export interface OperatorSocketOptions {
+  readonly url: string;
+  readonly pool: string;
+  readonly token: () => string;
+  readonly operatorId: string;
+  readonly version: string;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly onOpen?: (isOpen: boolean) => void;
+}
+
+/** What the platform asks and tells. A command is confirmed when its promise has resolved; rejected, it comes again. */
+export interface PoolHandler {
+  readonly start: (start: SessionStart) => Promise<void>;
+  readonly stop: (stop: SessionStop) => Promise<void>;
+  readonly changed: (run: SessionRun) => void;
+  /** A connection stands: what changed without one was not told. */
+  readonly welcome: () => void;
+  readonly confirmed: (key: string) => void;
+  readonly status: () => Omit<PoolStatus, "type" | "version" | "leader">;
+}
+
+const handshakeMs = 10_000;
+const pingMs = 15_000;
+const statusMs = 30_000;
+const bounds = { firstMs: 500, longestMs: 30_000 };
+
+/** The operator's one connection to its pool. It comes back by itself until `close`. */
+export class OperatorSocket {
+  readonly #options: OperatorSocketOptions;
+  readonly #handler: PoolHandler;
+  readonly #clock: Clock;
+  readonly #outbox: ReportOutbox;
+  #socket: WebSocket | undefined;
+  #isWelcome = false;
+  #isLeader = false;
+  #isClosed = false;
+  #isAlive = true;
+  #tries = 0;
+  readonly #timers = new Map<string, () => void>();
+
+  constructor(options: OperatorSocketOptions, handler: PoolHandler) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#clock = options.clock ?? systemClock;
+    this.#outbox = new ReportOutbox(this.#clock, (report) => this.#send(report));
+  }
+
+  open(): void {
+    this.#isClosed = false;
+    this.#connect();
+  }
+
+  #connect(): void {
+    if (this.#isClosed || this.#socket) return;
+    const { url, pool, token } = this.#options;
+    const target = new URL(sessionPaths.operatorSocket(pool), url);
+    target.protocol = target.protocol.replace("http", "ws");
+    const socket = new WebSocket(target, {
+      headers: { authorization: `Bearer ${token()}` },
+      handshakeTimeout: handshakeMs,
+      perMessageDeflate: false,
+    });
+    this.#socket = socket;
+    socket.on("open", () => this.#opened(socket));
+    socket.on("message", (data, isBinary) => {
+      // Text arrives as one Buffer: `fragments` and `arraybuffer` are asked for nowhere.
+      if (!isBinary && Buffer.isBuffer(data)) this.#received(data.toString("utf8"));
+    });
+    socket.on("pong", () => (this.#isAlive = true));
+    // Every error is followed by "close", where the next try is planned.
+    socket.on("error", (error) =>
+      this.#options.log.warn("the edge's socket failed", { error: error.message }),
+    );
+    socket.on("close", () => this.#lost(socket));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#outbox.clear();
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#socket?.terminate();
+    this.#socket = undefined;
+  }
+
+  /** Commands come to the replica that leads. */
+  setLeader(isLeader: boolean): void {
+    if (this.#isLeader === isLeader) return;
+    this.#isLeader = isLeader;
+    if (!isLeader) this.#outbox.clear();
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#hello();
+  }
+
+  /** Sends until the platform has confirmed the key. The same key again changes nothing. */
+  report(report: SessionReport): void {
+    this.#outbox.add(report);
+  }
+
+  #opened(socket: WebSocket): void {
+    this.#isAlive = true;
+    this.#hello();
+    this.#every("ping", pingMs, () => {
+      if (!this.#isAlive) return socket.terminate();
+      this.#isAlive = false;
+      socket.ping();
+    });
+    this.#every("status", statusMs, () => this.#status());
+  }
+
+  #hello(): void {
+    const { operatorId, version } = this.#options;
+    this.#write({ type: "hello", operatorId, version, leader: this.#isLeader });
+    this.#status();
+  }
+
+  #status(): void {
+    const { version } = this.#options;
+    const status = this.#handler.status();
+    this.#write({ type: "pool.status", version, leader: this.#isLeader, ...status });
+  }
+
+  #received(text: string): void {
+    const message = parse(text);
+    if (!message) {
+      this.#options.log.warn("the edge sent what is not understood");
+      return;
+    }
+    switch (message.type) {
+      case "welcome":
+        this.#tries = 0;
+        this.#isWelcome = true;
+        this.#options.onOpen?.(true);
+        this.#outbox.sendAll();
+        this.#handler.welcome();
+        return;
+      case "run.changed":
+        this.#handler.changed(message.run);
+        return;
+      case "ack":
+        this.#outbox.confirm(message.key);
+        this.#handler.confirmed(message.key);
+        return;
+      case "session.start":
+        this.#obey(message.key, () => this.#handler.start(message));
+        return;
+      case "session.stop":
+        this.#obey(message.key, () => this.#handler.stop(message));
+        return;
+    }
+  }
+
+  /** Without an answer the command comes again; so a failure needs no more than a line. */
+  #obey(key: string, act: () => Promise<void>): void {
+    if (!this.#isLeader) return;
+    act()
+      .then(() => this.#write({ type: "ack", key }))
+      .catch((error: unknown) =>
+        this.#options.log.warn("a command of the edge failed", { key, error }),
+      );
+  }
+
+  #send(report: SessionReport): boolean {
+    return this.#isWelcome && this.#write(report);
+  }
+
+  #write(message: OperatorToPool): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  #lost(socket: WebSocket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    this.#isWelcome = false;
+    this.#options.onOpen?.(false);
+    for (const name of ["ping", "status"]) this.#timers.get(name)?.();
+    if (this.#isClosed) return;
+    this.#tries += 1;
+    const delay = backoffMs(bounds, this.#tries);
+    this.#timers.set(
+      "open",
+      this.#clock.schedule(delay, () => this.#connect()),
+    );
+  }
+
+  #every(name: string, ms: number, act: () => void): void {
+    const next = (): void => {
+      this.#timers.set(
+        name,
+        this.#clock.schedule(ms, () => {
+          act();
+          next();
+        }),
+      );
+    };
+    this.#timers.get(name)?.();
+    next();
+  }
+}
+
+function parse(text: string): PoolToOperator | undefined {
+  try {
+    const message = PoolToOperator.safeParse(JSON.parse(text));
+    return message.success ? message.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,56 @@
+import type { SessionReport } from "@millrace/contracts";
+import { backoffMs } from "../kube/backoff.ts";
+import type { Clock } from "../kube/clock.ts";
+
+const bounds = { firstMs: 10_000, longestMs: 300_000 };
+
+interface Waiting {
+  readonly report: SessionReport;
+  tries: number;
+  cancel: () => void;
+}
+
+/** Reports that nobody has confirmed. Their truth is in the sessions' status; this only sends. */
+export class ReportOutbox {
+  readonly #clock: Clock;
+  readonly #send: (report: SessionReport) => boolean;
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(clock: Clock, send: (report: SessionReport) => boolean) {
+    this.#clock = clock;
+    this.#send = send;
+  }
+
+  add(report: SessionReport): void {
+    if (this.#waiting.has(report.key)) return;
+    const waiting: Waiting = { report, tries: 0, cancel: () => undefined };
+    this.#waiting.set(report.key, waiting);
+    this.#try(waiting);
+  }
+
+  confirm(key: string): void {
+    this.#waiting.get(key)?.cancel();
+    this.#waiting.delete(key);
+  }
+
+  /** A new connection stands. */
+  sendAll(): void {
+    for (const waiting of this.#waiting.values()) {
+      waiting.cancel();
+      waiting.tries = 0;
+      this.#try(waiting);
+    }
+  }
+
+  clear(): void {
+    for (const { cancel } of this.#waiting.values()) cancel();
+    this.#waiting.clear();
+  }
+
+  #try(waiting: Waiting): void {
+    this.#send(waiting.report);
+    waiting.tries += 1;
+    const delay = backoffMs(bounds, waiting.tries);
+    waiting.cancel = this.#clock.schedule(delay, () => this.#try(waiting));
+  }
+}

@@ -1,0 +1,235 @@
+import { randomUUID } from "node:crypto";
+import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import {
+  type SessionReport,
+  type SessionRun,
+  OperatorToPool,
+  SessionRunCreate,
+  sessionPaths,
+} from "@millrace/contracts";
+import { type WebSocket, WebSocketServer } from "ws";
+
+const pool = "default";
+const runsPath = sessionPaths.runs(pool);
+
+/** One run as this edge keeps it. */
+interface Kept {
+  run: SessionRun;
+  readonly body: SessionRunCreate;
+}
+
+/**
+ * The edge's side of `session-protocol.ts` for one pool, with no platform behind it: the test says what the
+ * platform decides, so that each fact of Kubernetes can be looked at alone.
+ */
+export class ScriptedPool {
+  readonly runs = new Map<string, Kept>();
+  readonly reports: SessionReport[] = [];
+  readonly logs = new Map<string, string>();
+  readonly revoked: string[] = [];
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #sockets = new Set<WebSocket>();
+  readonly #confirmed = new Set<string>();
+  #again: NodeJS.Timeout | undefined;
+  #isAway = false;
+
+  async listen(): Promise<string> {
+    const sockets = new WebSocketServer({ noServer: true });
+    this.#server.on("upgrade", (request, socket, head) => {
+      if (this.#isAway) socket.destroy();
+      else sockets.handleUpgrade(request, socket, head, (ws) => this.#connected(ws));
+    });
+    this.#again = setInterval(() => this.#startAgain(), 1000);
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#again);
+    for (const socket of this.#sockets) socket.terminate();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Nobody answers until it is back. */
+  setAway(isAway: boolean): void {
+    this.#isAway = isAway;
+    if (isAway) for (const socket of this.#sockets) socket.terminate();
+  }
+
+  runOf(sessionName: string): SessionRun | undefined {
+    return [...this.runs.values()].find(({ body }) => body.session.name === sessionName)?.run;
+  }
+
+  /** The platform wants the next attempt; it asks again until somebody has confirmed. */
+  start(runId: string): void {
+    const { run } = this.#kept(runId);
+    this.change(runId, { status: "dispatched", attempt: run.attempt + 1 });
+  }
+
+  /** The run is another now; whoever is connected is told. */
+  change(runId: string, changes: Partial<SessionRun>): void {
+    const kept = this.#kept(runId);
+    kept.run = { ...kept.run, ...changes, version: kept.run.version + 1, updatedAt: Date.now() };
+    this.#tell({ type: "run.changed", run: kept.run });
+    if (changes.status === "dispatched") this.#sendStart(kept);
+  }
+
+  stop(runId: string, by: "cancel" | "stop" | "fence"): void {
+    const { attempt } = this.#kept(runId).run;
+    const key = `stop/${runId}/${attempt}`;
+    this.#tell({ type: "session.stop", key, runId, attempt, by, graceMs: 1000 });
+  }
+
+  reportsOf(runId: string): readonly SessionReport[] {
+    return this.reports.filter((report) => report.runId === runId);
+  }
+
+  #kept(runId: string): Kept {
+    const kept = this.runs.get(runId);
+    if (!kept) throw new Error(`no run ${runId}`);
+    return kept;
+  }
+
+  /** What nobody has confirmed is sent again, as the platform does. */
+  #startAgain(): void {
+    for (const kept of this.runs.values()) {
+      const { runId, status, attempt } = kept.run;
+      if (status !== "dispatched" || this.#confirmed.has(`start/${runId}/${attempt}`)) continue;
+      this.#sendStart(kept);
+    }
+  }
+
+  #sendStart({ run, body }: Kept): void {
+    const { runId, projectId, attempt } = run;
+    const { session, owner, prompt, repos } = body;
+    const spec = {
+      orgId: "org",
+      projectId,
+      runId,
+      runIndex: 1,
+      parentRunId: null,
+      kind: "run",
+      prompt,
+      input: null,
+      provider: null,
+      model: null,
+      workspaceBackend: "cluster",
+      pool,
+      maxAttempts: 3,
+      idempotencyKey: "k",
+      createdAt: 0,
+      owner,
+      session: session.uid === edgeUid ? null : session,
+      repos,
+    };
+    const message = { type: "session.start", key: `start/${runId}/${attempt}`, runId, attempt };
+    const token = { token: `token-${attempt}`, tokenExpiresInMs: 3_600_000, warm: null };
+    this.#tell({ ...message, orgId: "org", projectId, spec, ...token });
+  }
+
+  /** A run that was created at the edge by `owner`. */
+  createAtEdge(owner: string): string {
+    const session = { uid: edgeUid, namespace: "-", name: "-" };
+    const body = SessionRunCreate.parse({
+      prompt: "from the edge",
+      session,
+      owner,
+      repos: [],
+      timeoutSeconds: null,
+      startDeadlineSeconds: null,
+    });
+    return this.#create(body).run.runId;
+  }
+
+  #connected(socket: WebSocket): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => socket.terminate());
+    socket.on("message", (data: Buffer) => {
+      const message = OperatorToPool.parse(JSON.parse(data.toString("utf8")));
+      if (message.type === "hello" && message.leader) {
+        socket.send(JSON.stringify({ type: "welcome", orgId: "org", pool }));
+      }
+      if (message.type === "ack") this.#confirmed.add(message.key);
+      if (message.type !== "report") return;
+      if (!this.reports.some(({ key }) => key === message.key)) this.reports.push(message);
+      socket.send(JSON.stringify({ type: "ack", key: message.key }));
+    });
+  }
+
+  #tell(message: object): void {
+    for (const socket of this.#sockets) socket.send(JSON.stringify(message));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#isAway) {
+      request.destroy();
+      return;
+    }
+    const body = await text(request);
+    const path = new URL(request.url ?? "", "http://edge").pathname.slice(runsPath.length);
+    const [, runId = "", what = ""] = path.split("/");
+    const { method = "" } = request;
+    if (what === "logs" && method === "PUT") this.logs.set(path.slice(1), body);
+    const answer = this.#route(method, runId, what, body);
+    response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer ?? { code: "not_found", message: path }));
+  }
+
+  #route(method: string, runId: string, what: string, body: string): unknown {
+    if (runId === "") return this.#create(SessionRunCreate.parse(JSON.parse(body))).run;
+    const kept = this.runs.get(runId);
+    if (!kept) return undefined;
+    if (method === "DELETE") this.revoked.push(runId);
+    else this.#act(kept, what);
+    return what === "logs" ? { key: "k", sizeBytes: 1 } : kept.run;
+  }
+
+  #act({ run: { runId, status } }: Kept, what: string): void {
+    if (what === "cancel") this.change(runId, { status: "cancelled", completedAt: Date.now() });
+    if (what === "stop" && status === "running") this.change(runId, { stopping: true });
+    if (what === "resume") {
+      this.change(runId, { status: "queued", stopping: false });
+      this.start(runId);
+    }
+  }
+
+  #create(body: SessionRunCreate): Kept {
+    const known = [...this.runs.values()].find(
+      (kept) => kept.body.session.uid === body.session.uid && body.session.uid !== edgeUid,
+    );
+    if (known) return known;
+    const runId = randomUUID();
+    const session = body.session.uid === edgeUid ? null : body.session;
+    const run: SessionRun = {
+      runId,
+      projectId: "pool.default.p",
+      version: 1,
+      status: "queued",
+      stopping: false,
+      attempt: 0,
+      failures: 0,
+      maxAttempts: 3,
+      startedAt: null,
+      completedAt: null,
+      updatedAt: Date.now(),
+      error: null,
+      usage: null,
+      costUsd: null,
+      provider: null,
+      model: null,
+      archived: false,
+      url: `/v1/runs/${runId}`,
+      session,
+    };
+    const kept = { run, body };
+    this.runs.set(runId, kept);
+    return kept;
+  }
+}
+
+/** Stands for "no session": the run was made at the edge. */
+const edgeUid = "00000000-0000-4000-8000-000000000000";

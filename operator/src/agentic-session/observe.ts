@@ -1,4 +1,5 @@
 import { type SessionRun, attemptLabel, secretLabel } from "@millrace/contracts";
+import { isApiError } from "../kube/api-error.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 import { childName } from "./child-name.ts";
 import { type Children, kinds } from "./children.ts";
@@ -157,8 +158,14 @@ async function secretProblemOf(session: Session, api: KubeClient): Promise<strin
 /** Only asked when something is about to be made, or has just gone. */
 async function isTerminating(session: Session, { api }: ObserveOptions): Promise<boolean> {
   if (session.metadata.deletionTimestamp === undefined) return false;
-  const namespace = await api.get(kinds.namespace, { name: session.metadata.namespace });
-  return namespace?.metadata.deletionTimestamp !== undefined;
+  try {
+    const namespace = await api.get(kinds.namespace, { name: session.metadata.namespace });
+    return namespace?.metadata.deletionTimestamp !== undefined;
+  } catch (error) {
+    // With a Role of one namespace alone this may not be asked, and no deletion waits for it.
+    if (isApiError(error, "forbidden")) return false;
+    throw error;
+  }
 }
 
 function stopByOf(secret: Secret | undefined): StopBy | undefined {

@@ -14,43 +14,68 @@ interface Parts {
 export async function hearOperator(
   socket: WebSocket,
   text: string | ArrayBuffer,
-  { env, operators, commands }: Parts,
+  parts: Parts,
 ): Promise<boolean> {
   const message = parse(text);
   if (message === null) return false;
-  const now = Date.now();
-  if (message.type === "hello") {
-    for (const older of operators.join(socket, message, now)) older.close(1000, "replaced");
-    const place = operators.place(socket);
-    if (place === null) return false;
-    tell(socket, { type: "welcome", ...place });
-    if (message.leader) await commands.retell();
-    return true;
-  }
-  const place = operators.place(socket);
-  if (place === null) return false;
+  if (message.type === "hello") return greet(socket, message, parts);
+  if (parts.operators.place(socket) === null) return false;
   switch (message.type) {
     case "ack":
-      commands.confirmed(message.key);
-      return true;
-    case "pool.status": {
-      const before = operators.leader();
-      operators.heard(socket, message, now);
-      if (operators.leader() === socket && before !== socket) await commands.retell();
-      return true;
-    }
-    case "report": {
-      const { runId, key } = message;
-      try {
-        await runStub(env, place.orgId, runId).sessionReport(place.pool, message);
-      } catch {
-        // Not acked: the operator sends it again.
-        return true;
-      }
-      tell(socket, { type: "ack", key });
-      return true;
-    }
+      parts.commands.confirmed(message.key);
+      break;
+    case "pool.status":
+      await note(socket, message, parts);
+      break;
+    case "report":
+      await passOn(socket, message, parts);
+      break;
   }
+  return true;
+}
+
+type Message<Type extends OperatorToPool["type"]> = Extract<
+  OperatorToPool,
+  { readonly type: Type }
+>;
+
+async function greet(
+  socket: WebSocket,
+  hello: Message<"hello">,
+  { operators, commands }: Parts,
+): Promise<boolean> {
+  for (const older of operators.join(socket, hello, Date.now())) older.close(1000, "replaced");
+  const place = operators.place(socket);
+  if (place === null) return false;
+  tell(socket, { type: "welcome", ...place });
+  if (hello.leader) await commands.retell();
+  return true;
+}
+
+async function note(
+  socket: WebSocket,
+  status: Message<"pool.status">,
+  { operators, commands }: Parts,
+): Promise<void> {
+  const before = operators.leader();
+  operators.heard(socket, status, Date.now());
+  if (operators.leader() === socket && before !== socket) await commands.retell();
+}
+
+async function passOn(
+  socket: WebSocket,
+  report: Message<"report">,
+  { env, operators }: Parts,
+): Promise<void> {
+  const place = operators.place(socket);
+  if (place === null) return;
+  try {
+    await runStub(env, place.orgId, report.runId).sessionReport(place.pool, report);
+  } catch {
+    // Not acked: the operator sends it again.
+    return;
+  }
+  tell(socket, { type: "ack", key: report.key });
 }
 
 function parse(text: string | ArrayBuffer): OperatorToPool | null {

@@ -1,7 +1,7 @@
 import { limits } from "@millrace/contracts";
 import type { Alarm } from "../log/alarm.ts";
 import { decideStartDeadline } from "./decide-dispatch.ts";
-import type { DueItem } from "./decide-due.ts";
+import type { DueItem, DueKey } from "./decide-due.ts";
 import { decideExpiry } from "./decide-expiry.ts";
 import { isWebhookKey } from "./decide-webhook.ts";
 import type { OpenRun } from "./open-run.ts";
@@ -28,20 +28,20 @@ export function answerDue(run: OpenRun, store: RunStore, alarm: Alarm): readonly
   return effects;
 }
 
+const effectKeys = new Set<DueKey>([
+  "dispatch",
+  "session_stop",
+  "pool",
+  "report",
+  "index",
+  "artifacts",
+  "archive",
+  "archived",
+]);
+
 function isEffect({ what }: DueItem): boolean {
-  return (
-    what === "dispatch" ||
-    what === "session_stop" ||
-    what === "pool" ||
-    what.startsWith("fence:") ||
-    what === "report" ||
-    what === "index" ||
-    what === "artifacts" ||
-    what === "archive" ||
-    what === "archived" ||
-    what.startsWith("abort:") ||
-    isWebhookKey(what)
-  );
+  const isOneOfMany = what.startsWith("fence:") || what.startsWith("abort:") || isWebhookKey(what);
+  return isOneOfMany || effectKeys.has(what);
 }
 
 /** Tries to fulfil what is owed; a failure is left to the next alarm. */

@@ -98,7 +98,8 @@ function play(world: World, input: Input): World {
   return { ...world, state, lease, events: [...world.events, ...events] };
 }
 
-function decide({ state, now, events }: World, input: Input): Change | null {
+function decide(world: World, input: Input): Change | null {
+  const { state, now } = world;
   // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- `play` has answered the others
   switch (input.kind) {
     case "dispatch":
@@ -113,24 +114,33 @@ function decide({ state, now, events }: World, input: Input): Change | null {
       return report(state, now, input);
     case "start_deadline":
       return decideStartDeadline(state, maxAttempts, now);
-    case "claim": {
-      const { runnerId, behind } = input;
-      const attempt = state.attempt - behind;
-      const claim = { attempt, runnerId, maxAttempts, nextSeq: events.length + 1, now };
-      const decision = decideClaim(state, claim);
-      return decision.kind === "first" ? decision.change : null;
-    }
+    case "claim":
+      return claim(world, input);
     case "force":
       return force(state, now);
     case "outcome":
-      return runnerOf(state.stage) === null ? null : end(state, now, input.end, input.jitter);
+      return outcome(world, input);
   }
   return null;
+}
+
+function claim(
+  { state, now, events }: World,
+  { runnerId, behind }: Extract<Input, { kind: "claim" }>,
+): Change | null {
+  const attempt = state.attempt - behind;
+  const asked = { attempt, runnerId, maxAttempts, nextSeq: events.length + 1, now };
+  const decision = decideClaim(state, asked);
+  return decision.kind === "first" ? decision.change : null;
 }
 
 function force(state: RunState, now: number): Change | null {
   const isDue = waitsOf(state.stage, timings).has("cancel_force");
   return isDue ? end(state, now, { kind: "cancel_unanswered" }) : null;
+}
+
+function outcome({ state, now }: World, input: Extract<Input, { kind: "outcome" }>): Change | null {
+  return runnerOf(state.stage) === null ? null : end(state, now, input.end, input.jitter);
 }
 
 function report(

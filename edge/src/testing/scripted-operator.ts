@@ -64,7 +64,7 @@ export class ScriptedOperator {
     const known = this.#left.find(isIt);
     if (known) {
       this.#left = this.#left.filter((message) => message !== known);
-      return known as Heard<Type>;
+      return known;
     }
     for (;;) {
       const message = await this.#inbox.next();

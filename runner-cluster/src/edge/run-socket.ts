@@ -237,15 +237,20 @@ export class RunSocket {
     const { outbox, lease } = this.#options;
     const sentAt = outbox.acked(ack.producerSeq);
     if (sentAt !== undefined) lease.grant(sentAt, ack.leaseMs);
-    const beatAt = ack.heartbeat === undefined ? undefined : this.#heartbeats.get(ack.heartbeat);
-    if (beatAt !== undefined) lease.grant(beatAt, ack.leaseMs);
-    if (ack.heartbeat !== undefined) this.#heartbeats.delete(ack.heartbeat);
+    this.#onBeat(ack);
     if (ack.token) this.#token = ack.token;
     this.#listener?.onLease();
     this.#listener?.onAcked(ack.producerSeq);
     if (ack.cancel && !this.#cancelled) this.#onCancel();
     if (ack.stop) this.#onStop();
     this.#send();
+  }
+
+  #onBeat({ heartbeat, leaseMs }: RunMessage<"ack">): void {
+    if (heartbeat === undefined) return;
+    const beatAt = this.#heartbeats.get(heartbeat);
+    if (beatAt !== undefined) this.#options.lease.grant(beatAt, leaseMs);
+    this.#heartbeats.delete(heartbeat);
   }
 
   /** Repeats are answered too: the first acknowledgement may have been lost with its connection. */

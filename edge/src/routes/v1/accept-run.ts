@@ -35,21 +35,12 @@ export async function acceptRun(
     const details = { field: "Idempotency-Key" };
     return refuse(problem(c, "invalid_argument", { message, details }));
   }
-  const pool = await findPool(c.env.DB, c.var.caller.orgId, request.pool ?? defaultPool);
-  if (pool === null) {
-    const facts = { message: "pool: there is no pool of this name", details: { field: "pool" } };
-    return refuse(problem(c, "invalid_argument", facts));
-  }
-  const workspaceBackend = request.workspaceBackend ?? pool.workspaceBackend;
-  if (workspaceBackend === "e2b") {
-    const message = `the workspace backend ${workspaceBackend} is not configured`;
-    return refuse(problem(c, "workspace_unavailable", { message }));
-  }
+  const place = await placeOf(c, request);
+  if (place instanceof Response) return refuse(place);
   const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;
   if (refusedUrl !== null) return refuse(refusedUrl);
   const { orgId, keyId } = c.var.caller;
-  const owner = `key:${keyId}`;
-  const where = { workspaceBackend, pool: pool.name, owner };
+  const where = { ...place, owner: `key:${keyId}` };
   const run = await newRun({ projectId, request, ...where, idempotencyKey: key.data });
   const admitted = await admitRun(c.env, orgId);
   const webhook = request.webhook ?? null;
@@ -58,6 +49,26 @@ export async function acceptRun(
   const { code } = answer;
   if (code === "not_found" || code === "idempotency_mismatch") return refuse(problem(c, code));
   return refuse(tooManyOpenRuns(c, code));
+}
+
+/** Where the run is to be executed; or the answer that refuses. */
+async function placeOf(
+  c: Context<CallerEnv>,
+  request: RunRequest,
+): Promise<
+  { readonly pool: string; readonly workspaceBackend: WorkspaceBackend } | ProblemResponse
+> {
+  const pool = await findPool(c.env.DB, c.var.caller.orgId, request.pool ?? defaultPool);
+  if (pool === null) {
+    const facts = { message: "pool: there is no pool of this name", details: { field: "pool" } };
+    return problem(c, "invalid_argument", facts);
+  }
+  const workspaceBackend = request.workspaceBackend ?? pool.workspaceBackend;
+  if (workspaceBackend === "e2b") {
+    const message = `the workspace backend ${workspaceBackend} is not configured`;
+    return problem(c, "workspace_unavailable", { message });
+  }
+  return { pool: pool.name, workspaceBackend };
 }
 
 /** A run's own webhook is written first: no run is accepted without the one that it names. */

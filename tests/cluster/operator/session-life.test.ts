@@ -62,10 +62,11 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
   /** As kubelet says it when the container has ended. */
   const end = async (name: string, exitCode = 0, reason = "Completed") => {
     const [pod] = await podsOf(name);
+    if (!pod) return;
     const finishedAt = new Date().toISOString();
     const status = {
       phase: exitCode === 0 ? "Succeeded" : "Failed",
-      containerStatuses: pod?.status?.containerStatuses?.map(
+      containerStatuses: pod.status?.containerStatuses?.map(
         ({ name: container, image, imageID }) => ({
           name: container,
           image,
@@ -77,8 +78,12 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
       ),
     };
     const body = JSON.stringify({ status });
-    const ref = pod?.metadata?.name ?? "";
-    await plane.kubectl("patch", "pod", ref, "--subresource=status", "--type=merge", "-p", body);
+    const ref = pod.metadata?.name ?? "";
+    const patched = ["pod", ref, "--subresource=status", "--type=merge", "-p", body];
+    await plane.kubectl("patch", ...patched).catch(async (error: unknown) => {
+      // The operator may have taken it away already; then it has ended, too.
+      if ((await podsOf(name)).some(({ metadata }) => metadata?.name === ref)) throw error;
+    });
   };
   /** Until the platform has its run; then the first attempt is asked for. */
   const started = async (name: string, spec: Record<string, unknown> = {}) => {

@@ -28,7 +28,8 @@ export class LogArchive {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#manifest = parts.store.loadLogManifest();
+    const isOver = parts.record.state.stage.kind === "over";
+    this.#manifest = isOver ? parts.store.loadLogManifest() : null;
   }
 
   /** Null: the object holds the log itself. */

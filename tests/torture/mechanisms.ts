@@ -52,9 +52,7 @@ export const mechanisms: Readonly<Record<string, Mechanism>> = {
   },
   "cancelled-only": {
     breaks: ["P5"],
-    cuts: [
-      cut(/\w+\.stage\.kind === "cancelling" \? cancelled\(closed, ended\) : judged/, "judged"),
-    ],
+    cuts: [cut(/if \(\w+\.stage\.kind === "cancelling"\) return cancelled\(\w+, \w+\);/, "")],
   },
   "one-end": {
     breaks: ["P3"],

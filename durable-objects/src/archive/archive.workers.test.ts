@@ -51,7 +51,7 @@ const namesOf = ({ parts, snapshotSha256 }: LogManifest) =>
 
 /** 11 MB with rows of every size, so that there are several objects of many blocks. */
 const long = rowsOf(
-  Array.from({ length: 200 }, (_, n) =>
+  Array.from({ length: 240 }, (_, n) =>
     Array.from({ length: 1 + (n % 7) }, (__, m) => `é${"x".repeat((n * 97 + m * 13) % 28_000)}`),
   ),
 );

@@ -114,9 +114,22 @@ export const Frame = z.object({
 });
 export type Frame = z.infer<typeof Frame>;
 
+/**
+ * What a claim brings along: the first events of a run, and the checkpoint step that says that they are written. The
+ * object takes it with the claim that starts an attempt, if the run has no step yet; else it is ignored. It is no frame:
+ * `producerSeq` does not count it.
+ */
+export const Opening = z.object({ events: z.array(RunnerEvent).min(1).max(10), step: Step });
+export type Opening = z.infer<typeof Opening>;
+
 /** From runner to run object. A socket that has not claimed may send nothing but `claim`. */
 export const RunnerToRun = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("claim"), runnerId: RunnerId, attempt: z.int().positive() }),
+  z.object({
+    type: z.literal("claim"),
+    runnerId: RunnerId,
+    attempt: z.int().positive(),
+    opening: Opening.optional(),
+  }),
   Frame,
   /** `id` comes back in the ack, so that the runner measures its lease from when it sent this. */
   z.object({ type: z.literal("heartbeat"), id: z.int() }),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
+import type { Opening } from "@millrace/contracts";
 import { drainBefore, type Drainable } from "./drain.ts";
 import { describeEnv, readEnv, secretValues, type RunnerEnv } from "./env.ts";
 import { makeLogger, type Logger } from "./log.ts";
@@ -8,6 +9,7 @@ import { Runner } from "./runner.ts";
 import { SessionRunner } from "./session-runner.ts";
 import type { StartMode } from "./start-mode.ts";
 import { ServedOrg } from "./served-org.ts";
+import { opening } from "./engine/opening.ts";
 import { hostSettings, makeExecute } from "./make-execute.ts";
 import { prepareHost } from "./workspaces/open-host-workspace.ts";
 
@@ -52,6 +54,7 @@ interface Parts {
   readonly servedOrg: ServedOrg;
   readonly log: Logger;
   readonly execute: Execute;
+  readonly opening: Opening;
 }
 
 async function makeParts(env: RunnerEnv, log: Logger): Promise<Parts> {
@@ -61,7 +64,7 @@ async function makeParts(env: RunnerEnv, log: Logger): Promise<Parts> {
   const { EDGE_URL: edgeUrl, RUNNER_SLOTS: slots } = env;
   log.info("runner starts", { runnerId, edge: edgeUrl, mode: env.start.kind, slots });
   const servedOrg = new ServedOrg(env.WORKSPACE_ROOT);
-  return { runnerId, edgeUrl, servedOrg, log, execute: makeExecute(env, host) };
+  return { runnerId, edgeUrl, servedOrg, log, execute: makeExecute(env, host), opening };
 }
 
 function startRunner(

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { DrainRequested } from "./attempt/attempt.ts";
 import { drainBefore } from "./drain.ts";
 import { makeLogger } from "./log.ts";
+import { opening } from "./engine/opening.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 import { ServedOrg } from "./served-org.ts";
 import { usePlatform, type ScriptedPlatform } from "./testing/scripted-platform.ts";
@@ -69,6 +70,16 @@ describe("Runner", () => {
     });
     expect(platform.poolSaid.at(-1)).toEqual({ type: "status", free: 2 });
     expect(platform.outcome).toEqual({ kind: "succeeded", output: "ok" });
+  });
+
+  it("brings what the engine says first along with every claim", async () => {
+    const platform = await usePlatform(onTestFinished);
+    platform.script.loseClaimAnswers = 1;
+    await startRunner(platform, { execute: succeed, opening });
+    platform.offer();
+    await vi.waitFor(() => expect(platform.outcome).toBeDefined(), eventually);
+    const claims = platform.said.filter(({ type }) => type === "claim");
+    expect(claims).toMatchObject([{ opening }, { opening }]);
   });
 
   it("declines what it executes already and what has no slot", async () => {

@@ -1,4 +1,4 @@
-import type { Offer } from "@millrace/contracts";
+import type { Offer, Opening } from "@millrace/contracts";
 import { claimAttempt } from "./attempt/claim-attempt.ts";
 import type { LiveAttempt } from "./attempt/live-attempt.ts";
 import { workOn, type Execute } from "./attempt/work-on.ts";
@@ -22,6 +22,8 @@ export interface RunnerOptions {
   readonly log: Logger;
   /** Works on a claimed attempt until it is finished or fenced. Throws only for a bug. */
   readonly execute: Execute;
+  /** What the engine would say first of a run that nobody has begun. */
+  readonly opening?: Opening;
 }
 
 /** The claim goes first: a user waits for it, and the pool's offer stands for seconds. */
@@ -128,13 +130,14 @@ export class Runner {
 
   async #execute(offer: Offer): Promise<void> {
     const { runId, attempt: number, token } = offer;
-    const { edgeUrl, runnerId } = this.#options;
+    const { edgeUrl, runnerId, opening } = this.#options;
     const log = this.#options.log.with({ runId, attempt: number });
     const claimed = await claimAttempt({
       offer: { runId, attempt: number, token },
       runnerId,
       edgeUrl,
       log,
+      opening,
       signal: this.#handBack.signal,
     });
     if (!claimed) return;

@@ -1,4 +1,4 @@
-import { sessionExitCode } from "@millrace/contracts";
+import { sessionExitCode, type Opening } from "@millrace/contracts";
 import { claimAttempt } from "./attempt/claim-attempt.ts";
 import type { LiveAttempt } from "./attempt/live-attempt.ts";
 import { workOn, type Execute } from "./attempt/work-on.ts";
@@ -19,6 +19,8 @@ export interface SessionRunnerOptions {
   readonly servedOrg: ServedOrg;
   readonly log: Logger;
   readonly execute: Execute;
+  /** What the engine would say first of a run that nobody has begun. */
+  readonly opening?: Opening;
 }
 
 type ExitCode = (typeof sessionExitCode)[keyof typeof sessionExitCode];
@@ -53,7 +55,7 @@ export class SessionRunner implements Drainable {
   }
 
   async #run(): Promise<ExitCode> {
-    const { runId, attempt: number, edgeUrl, runnerId, orgId, readToken } = this.#options;
+    const { runId, attempt: number, edgeUrl, runnerId, orgId, readToken, opening } = this.#options;
     const log = this.#options.log.with({ runId, attempt: number });
     const token = readToken();
     if (token === undefined || !this.#options.servedOrg.claim(orgId)) {
@@ -70,6 +72,7 @@ export class SessionRunner implements Drainable {
       runnerId,
       edgeUrl,
       log,
+      opening,
       readToken,
       onRefused: (because) => {
         if (because === "denied") code = sessionExitCode.tokenRefused;

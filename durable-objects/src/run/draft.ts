@@ -83,6 +83,11 @@ export class Draft {
     return true;
   }
 
+  /** Has the run a checkpoint, with this draft? */
+  get hasSteps(): boolean {
+    return this.steps.length > 0 || this.#sources.store.checkpointSeq() > 0;
+  }
+
   /** Ends the current attempt: closes what it left open, then whatever follows from how it ended. */
   endAttempt(end: AttemptEnd, jitter: number): void {
     const { spec, timings } = this.#sources;

@@ -1,3 +1,4 @@
+import type { Opening } from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
 import {
   attach,
@@ -10,6 +11,17 @@ import {
 } from "../testing/test-run.ts";
 
 const delta = (text: string) => ({ type: "text.delta", data: { messageId: "m", text } }) as const;
+
+/** What an engine would begin with; each is told from the others by its text. */
+const openingOf = (text: string): Opening => ({
+  events: [delta(text)],
+  step: { n: 1, body: JSON.stringify(text) },
+});
+
+const textsOf = (events: readonly { readonly type: string; readonly data: unknown }[]) =>
+  events.flatMap(({ type, data }) =>
+    type === "text.delta" ? [(data as { readonly text: string }).text] : [],
+  );
 
 describe("a claim", () => {
   it("binds the attempt to one runner", async () => {
@@ -65,6 +77,38 @@ describe("a claim", () => {
     const late = await attach(spec);
     late.send({ type: "claim", runnerId: late.runnerId, attempt: 1 });
     expect(await late.next("refused")).toMatchObject({ code: "run_over" });
+  });
+
+  it("begins the run with what it brings, once", async () => {
+    const spec = await releasedRun();
+    const lost = await attach(spec);
+    const { runnerId } = lost;
+    lost.send({ type: "claim", runnerId, attempt: 1, opening: openingOf("first") });
+    expect(await lost.next("claimed")).toMatchObject({ producerSeq: 0, tail: 3, stepCount: 1 });
+    expect((await lost.next("steps")).steps).toEqual([openingOf("first").step]);
+    const again = await attach(spec, 1, runnerId);
+    again.send({ type: "claim", runnerId, attempt: 1, opening: openingOf("again") });
+    expect(await again.next("claimed")).toMatchObject({ producerSeq: 0, tail: 3, stepCount: 1 });
+    await again.append(1, [delta("second")], { outcome: { kind: "released", reason: "drain" } });
+    const next = await attach(spec, 2);
+    const { runnerId: other } = next;
+    next.send({ type: "claim", runnerId: other, attempt: 2, opening: openingOf("next") });
+    expect(await next.next("claimed")).toMatchObject({ stepCount: 1 });
+    await next.append(1, [delta("third")], { outcome: { kind: "succeeded", output: "" } });
+    const events = await readSoFar(spec, "run.succeeded");
+    expect(textsOf(events)).toEqual(["first", "second", "third"]);
+  });
+
+  it("stands without a beginning that is too large for the log", async () => {
+    const spec = await releasedRun();
+    const runner = await attach(spec);
+    const opening = openingOf("x".repeat(300 * 1024));
+    const { step } = openingOf("small");
+    const { runnerId } = runner;
+    runner.send({ type: "claim", runnerId, attempt: 1, opening: { ...opening, step } });
+    expect(await runner.next("claimed")).toMatchObject({ stepCount: 0 });
+    await runner.append(1, [delta("small")]);
+    expect(textsOf(await readSoFar(spec, "text.delta"))).toEqual(["small"]);
   });
 
   it("hands over conversation, workspace and steps in pages", async () => {

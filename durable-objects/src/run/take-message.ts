@@ -56,7 +56,7 @@ export function isWriter(link: RunnerLink, state: RunState): boolean {
 function claim(
   draft: Draft,
   { link, reply }: Said,
-  { runnerId, attempt }: { readonly runnerId: string; readonly attempt: number },
+  { runnerId, attempt, opening }: Extract<RunnerToRun, { type: "claim" }>,
   { maxAttempts, leaseMs }: Terms,
 ): void {
   if (attempt !== link.attempt) {
@@ -72,6 +72,8 @@ function claim(
   if (decision.kind === "first") {
     draft.apply(decision.change);
     draft.position = { epoch: attempt, next: 1 };
+    // One too large for the log is left out: the answer says that there is no step, and the runner begins with a frame.
+    if (opening !== undefined && !draft.hasSteps) draft.append(opening.events, [opening.step]);
   }
   draft.lease = renewedLease(draft.now, leaseMs);
   reply.claimed = { ...link, runnerId, tokenAt: draft.now };

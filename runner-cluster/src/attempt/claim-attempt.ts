@@ -1,4 +1,4 @@
-import type { Offer } from "@millrace/contracts";
+import type { Offer, Opening } from "@millrace/contracts";
 import { EdgeClient } from "../edge/edge-client.ts";
 import { LeaseClock } from "../edge/lease-clock.ts";
 import { Outbox } from "../edge/outbox.ts";
@@ -12,6 +12,7 @@ export interface ClaimOptions {
   readonly runnerId: string;
   readonly edgeUrl: string;
   readonly log: Logger;
+  readonly opening?: Opening | undefined;
   /** Where a fresher run token may lie than the one that was refused. */
   readonly readToken?: () => string | undefined;
   /** Why the platform would not have the claim; `closed`: it was given up. */
@@ -31,11 +32,12 @@ export async function claimAttempt(options: ClaimOptions): Promise<ClaimedAttemp
   const { offer, edgeUrl, runnerId, log, signal } = options;
   const outbox = new Outbox();
   const lease = new LeaseClock();
-  const { readToken, onRefused } = options;
+  const { opening, readToken, onRefused } = options;
   const socket = new RunSocket({
     ...offer,
     edgeUrl,
     runnerId,
+    opening,
     outbox,
     lease,
     log,

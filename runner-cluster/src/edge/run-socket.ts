@@ -2,6 +2,7 @@ import {
   RunToRunner,
   runnerPaths,
   type Claimed,
+  type Opening,
   type RunnerToRun,
   type Step,
 } from "@millrace/contracts";
@@ -23,6 +24,8 @@ export interface RunSocketOptions extends AttemptIdentity {
   readonly token: string;
   /** Where a fresher one may lie when the edge refuses this. */
   readonly readToken?: () => string | undefined;
+  /** Goes with each claim: whoever starts a run need not wait for the answer to say so. */
+  readonly opening?: Opening | undefined;
   readonly outbox: Outbox;
   readonly lease: LeaseClock;
   readonly log: Logger;
@@ -156,12 +159,12 @@ export class RunSocket {
   }
 
   #claim(): void {
-    const { runnerId, attempt } = this.#options;
+    const { runnerId, attempt, opening } = this.#options;
     this.#claimedHere = false;
     this.#heartbeats.clear();
     if (this.#steps) this.#steps = [];
     this.#claimSentAt = performance.now();
-    this.#say({ type: "claim", runnerId, attempt });
+    this.#say({ type: "claim", runnerId, attempt, opening });
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#socket.drop(), claimAnswerMs);
   }

@@ -14,6 +14,7 @@ import { runBuild } from "./build.ts";
 import type { EngineServices } from "./engine-services.ts";
 import { Finish } from "./finish.ts";
 import { Journal } from "./journal.ts";
+import { begun, opening } from "./opening.ts";
 import { runPlan } from "./plan.ts";
 import { makeRedactor, type Redactor } from "./redact.ts";
 import { RunFailed } from "./run-failed.ts";
@@ -107,7 +108,6 @@ class Execution {
   }
 
   async #open(): Promise<Session> {
-    // Announced before the workspace is prepared: whoever watches sees at once that work has begun.
     const announced = this.#announce();
     this.#opening = this.#openWorkspace();
     const [workspace] = await unlessAborted(Promise.all([this.#opening, announced]), this.#stop);
@@ -123,10 +123,10 @@ class Execution {
     };
   }
 
+  /** Most often the claim has brought it along. */
   async #announce(): Promise<void> {
     if (findStep(this.#journal.steps, "begun")) return;
-    const started: RunnerEvent = { type: "run.phase", data: { phase: "plan", state: "started" } };
-    await this.#journal.record([started], { kind: "begun" });
+    await this.#journal.record(opening.events, begun);
   }
 
   async #openWorkspace(): Promise<Workspace> {

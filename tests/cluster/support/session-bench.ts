@@ -1,0 +1,192 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { AgenticSession } from "@millrace/contracts";
+import { onTestFinished } from "vitest";
+import { releaseAtEnd } from "../../support/cleanup.ts";
+import { startModelServer, type ModelServer } from "../../support/model-server/model-server.ts";
+import { promptFor, type ScenarioInput } from "../../support/model-server/scenario.ts";
+import { startPlatform, type Platform } from "../../support/platform.ts";
+import type { FrameStream } from "../../support/sse.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+import { chart, helm, setFlags, type Values } from "./helm.ts";
+import { archiveOf, type RealNode, startRealNode } from "./real-node.ts";
+
+/** Where the chart's own pods are; sessions are elsewhere. */
+export const releaseNamespace = "millrace";
+export const sessionNamespace = "agents";
+/** In whose name the operator makes the sessions of the edge's users. */
+const edgeUser = "edge-user";
+
+type Phase = NonNullable<NonNullable<AgenticSession["status"]>["phase"]>;
+
+/** A session's run as the edge streams it. */
+export interface FollowedSession {
+  readonly projectId: string;
+  readonly runId: string;
+  readonly stream: FrameStream;
+}
+
+/** An edge and a model on this machine, and a real node with the chart: everything as in production but the cloud. */
+export async function startSessionBench(values: Values = {}): Promise<SessionBench> {
+  const platform = await startPlatform();
+  const model = await startModelServer();
+  releaseAtEnd(() => model.stop());
+  const node = await startRealNode();
+  releaseAtEnd(() => node.stop());
+  for (const image of ["runner", "operator"]) await node.importImage(archiveOf(image));
+  const bench = new SessionBench(platform, model, node);
+  await bench.makeNamespaces(await node.expose(model.url));
+  await bench.install({ "edge.url": await node.expose(platform.url), ...values });
+  return bench;
+}
+
+export class SessionBench {
+  readonly platform: Platform;
+  readonly model: ModelServer;
+  readonly node: RealNode;
+
+  constructor(platform: Platform, model: ModelServer, node: RealNode) {
+    this.platform = platform;
+    this.model = model;
+    this.node = node;
+  }
+
+  /** kubectl in the sessions' namespace; answers what it prints. */
+  async kubectl(...args: readonly string[]): Promise<string> {
+    const { stdout } = await this.node.kubectl("-n", sessionNamespace, ...args);
+    return stdout;
+  }
+
+  /** `kubectl apply` of a session whose prompt carries the scenario. */
+  async apply(
+    name: string,
+    scenario: ScenarioInput,
+    spec: Readonly<Record<string, unknown>> = {},
+  ): Promise<void> {
+    const file = join(this.node.directory, `${name}.json`);
+    const session = {
+      apiVersion: "millrace.dev/v1alpha1",
+      kind: "AgenticSession",
+      metadata: { name },
+      spec: { prompt: promptFor(scenario, name), ...spec },
+    };
+    await writeFile(file, JSON.stringify(session));
+    this.#tellIfFailed(name);
+    await this.kubectl("apply", "-f", file);
+  }
+
+  async read(name: string): Promise<AgenticSession> {
+    return JSON.parse(await this.kubectl("get", "ags", name, "-o", "json")) as AgenticSession;
+  }
+
+  patch(name: string, spec: object): Promise<string> {
+    return this.kubectl("patch", "ags", name, "--type=merge", "-p", JSON.stringify({ spec }));
+  }
+
+  async untilPhase(name: string, phase: Phase, reason?: string): Promise<AgenticSession> {
+    let session = await this.read(name);
+    await waitUntil(
+      `${name} is ${phase}/${reason ?? "any"}`,
+      async () => {
+        session = await this.read(name);
+        const { status } = session;
+        return status?.phase === phase && (reason === undefined || status.reason === reason);
+      },
+      120_000,
+    );
+    return session;
+  }
+
+  /** Waits until the session has a run, and follows that at the edge from its first frame. */
+  async follow(name: string): Promise<FollowedSession> {
+    await waitUntil(`${name} has a run`, async () => {
+      return (await this.read(name)).status?.url !== undefined;
+    });
+    const { url = "" } = (await this.read(name)).status ?? {};
+    const [, , , projectId = "", , runId = ""] = url.split("/");
+    return { projectId, runId, stream: await this.platform.api.stream(projectId, runId) };
+  }
+
+  /** Of a session: the pods that are not over. */
+  async pods(name: string): Promise<readonly string[]> {
+    const printed = await this.kubectl(
+      "get",
+      "pods",
+      "-l",
+      `millrace.dev/session=${name}`,
+      "--field-selector=status.phase!=Succeeded,status.phase!=Failed",
+      "-o",
+      "name",
+    );
+    return printed.split("\n").filter((line) => line !== "");
+  }
+
+  /** What the operator and the pods said, for a failing test to show. */
+  #tellIfFailed(name: string): void {
+    onTestFinished(async ({ task }) => {
+      if (task.result?.state !== "fail") return;
+      const said = await Promise.all([
+        this.kubectl("get", "ags", name, "-o", "yaml"),
+        this.kubectl("get", "pods,jobs,events", "-o", "wide"),
+        this.kubectl("logs", "-l", `millrace.dev/session=${name}`, "--tail=30", "--prefix"),
+        this.operatorLog(),
+      ]);
+      process.stderr.write(`--- session ${name}\n${said.join("\n")}\n`);
+    });
+  }
+
+  async operatorLog(): Promise<string> {
+    const of = ["-l", "app.kubernetes.io/component=operator", "--tail=60", "--prefix"];
+    return (await this.node.kubectl("-n", releaseNamespace, "logs", ...of)).stdout;
+  }
+
+  async makeNamespaces(modelUrl: string): Promise<void> {
+    const { node, platform } = this;
+    for (const namespace of [releaseNamespace, sessionNamespace]) {
+      await node.kubectl("create", "namespace", namespace);
+      const level = "pod-security.kubernetes.io/enforce=restricted";
+      await node.kubectl("label", "namespace", namespace, level);
+    }
+    const secret = ["create", "secret", "generic"];
+    const token = `--from-literal=token=${platform.poolToken}`;
+    await node.kubectl("-n", releaseNamespace, ...secret, "millrace-pool", token);
+    const provider = {
+      OPENAI_API_KEY: "sk-test-of-nobody",
+      OPENAI_BASE_URL: modelUrl,
+      OPENAI_MODEL: "gpt-5",
+    };
+    const literals = Object.entries(provider).map(
+      ([key, value]) => `--from-literal=${key}=${value}`,
+    );
+    await this.kubectl(...secret, "millrace-providers", ...literals);
+  }
+
+  /** The chart as a user installs it, and what it leaves to the cluster's administrator. */
+  async install(values: Values): Promise<void> {
+    const identity = { owner: "*", user: edgeUser, namespace: sessionNamespace };
+    const all = {
+      "edge.cidrs": '["192.168.77.1/32"]',
+      "pool.tokenSecret": "millrace-pool",
+      "pool.providerSecret": "millrace-providers",
+      "image.registry": "localhost/",
+      "image.runner.tag": "test",
+      "image.operator.tag": "test",
+      "image.pullPolicy": "Never",
+      "runners.enabled": false,
+      "sessions.enabled": true,
+      "sessions.identities": JSON.stringify([identity]),
+      ...values,
+    };
+    const flags = [
+      ...setFlags(all),
+      "--namespace",
+      releaseNamespace,
+      "--wait",
+      "--timeout",
+      "180s",
+    ];
+    await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: this.node.kubeconfig });
+    const who = ["--clusterrole=millrace-edit", `--user=${edgeUser}`];
+    await this.kubectl("create", "rolebinding", edgeUser, ...who);
+  }
+}

@@ -24,6 +24,7 @@ export interface RunBody {
   readonly provider?: string;
   readonly model?: string;
   readonly webhook?: unknown;
+  readonly workspaceBackend?: string;
 }
 
 export interface Resume {

@@ -29,7 +29,8 @@ function decideStart(
   found: readonly Found[],
 ): Plan {
   const { attempt, others, session } = facts;
-  const told = found[0] ? hint(found[0]) : { reason: "Creating", message: "The pod is being made" };
+  const creating = { reason: "Creating", message: "The pod is being made" };
+  const told = hintOf(found) ?? creating;
   // Two pods must not write into one volume; on a volume of its own the fence alone is enough.
   const isShared = session.spec.storage.mode === "persistent";
   const changes: Change[] = [...wish, ...clearOthers(facts, runId)];
@@ -75,10 +76,8 @@ function describe(facts: Facts, found: readonly Found[]) {
       message: "The run is executing",
     } as const;
   }
-  const first = found.find(({ check }) => check.reason !== "NotConnected");
-  const phase: SessionPhase = "Creating";
-  if (first) return { phase, ...hint(first) };
-  return { phase, reason: "Starting", message: "Waiting for the runner to connect" };
+  const starting = { reason: "Starting", message: "Waiting for the runner to connect" };
+  return { phase: "Creating", ...(hintOf(found) ?? starting) } as const;
 }
 
 function whyStopping(facts: Facts) {
@@ -90,8 +89,14 @@ function whyStopping(facts: Facts) {
   return { reason: "Inactive", message: `Nothing happened for ${inactivityTimeoutSeconds} s` };
 }
 
+/** Found for every attempt: until their time has come they explain nothing. */
+const bounds: ReadonlySet<string> = new Set(["NotConnected", "DeadlineExceeded"]);
+
 /** Not a failure yet, but the reason why nothing goes on. */
-const hint = ({ check, message }: Found) => ({ reason: check.reason, message });
+function hintOf(found: readonly Found[]) {
+  const first = found.find(({ check }) => !bounds.has(check.reason));
+  return first && { reason: first.check.reason, message: first.message };
+}
 
 /** First the report is stored, then what is left is taken away: an operator that dies between loses nothing. */
 function failed(facts: Facts, runId: string, failure: Found): Plan {

@@ -76,6 +76,12 @@ const rows: readonly Row[] = [
     changes: ["clear-attempt"],
     told: "Pending/VolumeInUse",
   },
+  {
+    when: "its next attempt starts, with time left",
+    facts: { run: makeRun({ startedAt: began }), session: makeSession({ status: { runId } }) },
+    changes: ["start-attempt"],
+    told: "Creating/Creating",
+  },
   { when: "its pod starts", facts: {}, changes: [], told: "Creating/Starting" },
   {
     when: "its runner has claimed the run",

@@ -59,7 +59,7 @@ start_containerd() {
 JSON
   cat >"$NODE/containerd.toml" <<TOML
 version = 3
-root = "$NODE/containerd"
+root = "/run/images"    # in memory: unpacking and clearing away images on a disk takes most of a short life
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "localhost/pause:1"
 [plugins.'io.containerd.cri.v1.runtime']

@@ -1,9 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { mark } from "../../support/fault-bench.ts";
+import { command, mark } from "../../support/fault-bench.ts";
+import { promptFor } from "../../support/model-server/scenario.ts";
 import { attemptsIn, expectRecord } from "../../support/run-record.ts";
 import { nameOf } from "../../support/sse.ts";
-import { unzip } from "../../support/zip.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import { type SessionBench, startSessionBench } from "../support/session-bench.ts";
+
+/** A command that nobody lets go on: a run in the middle of it is in a known place. */
+const hold = command("echo holding; sleep 600");
 
 /** The edge outside, the operator and the sessions' pods on a node that really runs them. */
 describe("a session on a real node", () => {
@@ -22,7 +26,69 @@ describe("a session on a real node", () => {
     expect(attemptsIn(frames)).toEqual([1]);
     const session = await bench.untilPhase("plain", "Completed", "Succeeded");
     expect(session.status).toMatchObject({ runId: run.runId, attempt: 1 });
-    const files = await unzip(await bench.platform.api.download(run.projectId, run.runId));
-    expect(files.get("trace.txt")?.toString()).toBe("a\n");
+    expect((await bench.files(run)).get("trace.txt")).toBe("a\n");
+    await bench.untilNothingRuns("plain");
+  });
+
+  it("executes a run that was created at the edge, in the name of its user", async () => {
+    const { api } = bench.platform;
+    const projectId = await api.createProject();
+    const scenario = { build: [mark("a"), { text: "Done." }] };
+    const run = await api.streamRun(projectId, {
+      prompt: promptFor(scenario),
+      workspaceBackend: "cluster",
+    });
+    const frames = await run.stream.toEnd();
+    expect(frames.map(nameOf).at(-1)).toBe("done");
+    const name = `run-${run.runId}`;
+    const session = await bench.untilPhase(name, "Completed");
+    expect(session.spec.owner).toBe("edge-user");
+    expect((await bench.files({ projectId, ...run })).get("trace.txt")).toBe("a\n");
+    await bench.untilNothingRuns(name);
+  });
+
+  it("ends when its run is cancelled", async () => {
+    await bench.apply("cancelled", { build: [mark("a"), hold] });
+    const run = await bench.followUntilHeld("cancelled");
+    await bench.platform.api.cancel(run.projectId, run.runId);
+    const frames = await run.stream.toEnd();
+    expect(frames.map(nameOf).at(-1)).toBe("cancelled");
+    await bench.untilPhase("cancelled", "Stopped", "Cancelled");
+    await bench.untilNothingRuns("cancelled");
+  });
+
+  it("pauses, its pod goes, and it goes on where it was", async () => {
+    await bench.apply("paused", { build: [mark("a"), hold, mark("b"), { text: "Done." }] });
+    const run = await bench.followUntilHeld("paused");
+    await bench.patch("paused", { desiredState: "Stopped" });
+    await run.stream.untilNamed("run.waiting");
+    await bench.untilPhase("paused", "Stopped", "Stopped");
+    await bench.untilNothingRuns("paused");
+    await bench.patch("paused", { desiredState: "Running" });
+    const frames = await run.stream.toEnd();
+    expect(frames.map(nameOf).at(-1)).toBe("done");
+    expect(attemptsIn(frames)).toEqual([1, 2]);
+    await bench.untilPhase("paused", "Completed");
+    expect((await bench.files(run)).get("trace.txt")).toBe("a\nb\n");
+  });
+
+  it("is cancelled when it is deleted, and leaves nothing", async () => {
+    await bench.apply("deleted", { build: [mark("a"), hold] });
+    const run = await bench.followUntilHeld("deleted");
+    await bench.kubectl("delete", "ags", "deleted", "--timeout=60s");
+    const frames = await run.stream.toEnd();
+    expect(frames.map(nameOf).at(-1)).toBe("cancelled");
+    await waitUntil("nothing of it is left", async () => {
+      const kinds = "jobs,pods,secrets,networkpolicies,persistentvolumeclaims";
+      const left = await bench.kubectl(
+        "get",
+        kinds,
+        "-l",
+        "millrace.dev/session=deleted",
+        "-o",
+        "name",
+      );
+      return left === "";
+    });
   });
 });

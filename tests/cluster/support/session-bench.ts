@@ -7,13 +7,14 @@ import { startModelServer, type ModelServer } from "../../support/model-server/m
 import { promptFor, type ScenarioInput } from "../../support/model-server/scenario.ts";
 import { startPlatform, type Platform } from "../../support/platform.ts";
 import type { FrameStream } from "../../support/sse.ts";
+import { unzip } from "../../support/zip.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { chart, helm, setFlags, type Values } from "./helm.ts";
 import { archiveOf, type RealNode, startRealNode } from "./real-node.ts";
 
 /** Where the chart's own pods are; sessions are elsewhere. */
-export const releaseNamespace = "millrace";
-export const sessionNamespace = "agents";
+const releaseNamespace = "millrace";
+const sessionNamespace = "agents";
 /** In whose name the operator makes the sessions of the edge's users. */
 const edgeUser = "edge-user";
 
@@ -107,14 +108,33 @@ export class SessionBench {
     return { projectId, runId, stream: await this.platform.api.stream(projectId, runId) };
   }
 
-  /** Of a session: the pods that are not over. */
+  /** The same, until the scenario's command says that it holds. */
+  async followUntilHeld(name: string): Promise<FollowedSession> {
+    const run = await this.follow(name);
+    await run.stream.until(({ data }) => data["chunk"] === "holding\n");
+    return run;
+  }
+
+  /** Path → text of the files that a user downloads of the run. */
+  async files(run: { readonly projectId: string; readonly runId: string }) {
+    const archive = await unzip(await this.platform.api.download(run.projectId, run.runId));
+    return new Map([...archive].map(([path, bytes]) => [path, bytes.toString()]));
+  }
+
+  /** Until the session has no pod; its record stays. */
+  untilNothingRuns(name: string): Promise<void> {
+    return waitUntil(`no pod of ${name} is left`, async () => {
+      return (await this.pods(name)).length === 0;
+    });
+  }
+
+  /** Of a session: its pods, also those that are over. */
   async pods(name: string): Promise<readonly string[]> {
     const printed = await this.kubectl(
       "get",
       "pods",
       "-l",
       `millrace.dev/session=${name}`,
-      "--field-selector=status.phase!=Succeeded,status.phase!=Failed",
       "-o",
       "name",
     );

@@ -49,6 +49,7 @@ export const FailureCode = z.enum([
   "lease_expired",
   "no_runner",
   "workspace_unavailable",
+  "repository_failed",
   "archive_failed",
   "session_failed",
   "runner_error",

@@ -35,6 +35,8 @@ const Failure = z.object({
 });
 const ToolCall = { callId: z.string(), name: z.string(), phase: Phase };
 
+const RepoPlace = { url: z.string(), path: z.string() };
+
 /** Data of the events that only the run object itself writes. */
 const objectEventData = {
   "run.queued": z.object({ runIndex: z.int(), kind: z.enum(["run", "message"]) }),
@@ -138,6 +140,29 @@ const runnerEventData = {
     z.object({ outcome: z.literal("committed"), commitSha: z.string() }),
     z.object({ outcome: z.literal("skipped"), reason: z.string() }),
     z.object({ outcome: z.literal("failed"), error: z.string() }),
+  ]),
+  /** `path`: the repository's directory in the workspace. `kept`: it was there, with files of an earlier run or attempt. */
+  "workspace.repo": z.discriminatedUnion("state", [
+    z.object({ state: z.literal("cloning"), ...RepoPlace, branch: z.string().nullable() }),
+    z.object({
+      state: z.literal("ready"),
+      ...RepoPlace,
+      branch: z.string(),
+      commitSha: z.string(),
+    }),
+    z.object({ state: z.literal("kept"), ...RepoPlace }),
+    z.object({ state: z.literal("failed"), ...RepoPlace, error: z.string() }),
+  ]),
+  /** What became of a repository's `autoPush`. `skipped`: `no_changes`, or `unknown_base` (its directory is older than the run). */
+  "workspace.pushed": z.discriminatedUnion("outcome", [
+    z.object({
+      outcome: z.literal("pushed"),
+      ...RepoPlace,
+      branch: z.string(),
+      commitSha: z.string(),
+    }),
+    z.object({ outcome: z.literal("skipped"), ...RepoPlace, reason: z.string() }),
+    z.object({ outcome: z.literal("failed"), ...RepoPlace, error: z.string() }),
   ]),
   "workspace.archived": z.discriminatedUnion("outcome", [
     z.object({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OrgId, PoolName, ProjectId, RunId, RunnerId } from "./ids.ts";
-import { RunSpec, RunStatus, SessionRef } from "./run.ts";
+import { Repo, RunSpec, RunStatus, SessionRef } from "./run.ts";
 
 /**
  * What the platform and a cluster's operator say to each other. The operator only opens connections; every one of them
@@ -259,6 +259,11 @@ export const SessionRunCreate = RunSpec.pick({
   .partial({ input: true, provider: true, model: true })
   .extend({
     session: SessionRef,
+    /** What a run's log and its commits show of a repository is its address: no credentials in it. */
+    repos: z
+      .array(Repo.refine(holdsNoCredentials, "its url holds credentials"))
+      .max(20)
+      .default([]),
     owner: z.string().min(1).max(253),
     thread: z
       .string()
@@ -268,6 +273,10 @@ export const SessionRunCreate = RunSpec.pick({
     displayName: z.string().min(1).max(200).nullable().default(null),
   });
 export type SessionRunCreate = z.infer<typeof SessionRunCreate>;
+
+function holdsNoCredentials({ url }: Repo): boolean {
+  return !/^[a-z]+:\/\/[^/?#]*@/i.test(url);
+}
 
 /** Who asked, for the run's log. A stop of a run that is over, or a resume of one that is not stopped, changes nothing. */
 export const SessionAct = z.object({ by: z.string().min(1).max(253) });

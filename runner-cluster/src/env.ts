@@ -40,6 +40,10 @@ const Knobs = z.object({
     .min(1)
     .default("agent@millrace.invalid")
     .describe("and the author's address"),
+  REPOS_FROM_LOOPBACK: z
+    .stringbool()
+    .default(false)
+    .describe("clone from http://127.0.0.1 too; for development"),
   ZIP_MAX_BYTES: positive(250 * 1024 * 1024).describe("largest archive of a workspace"),
   ZIP_MAX_FILES: positive(20_000).describe("most files in an archive"),
   COMMAND_TIMEOUT_MS: bounds.COMMAND_TIMEOUT_MS.describe("a command is killed after this"),
@@ -87,7 +91,7 @@ function withOwnRoot(set: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...set, WORKSPACE_ROOT: `${set["STATE_DIR"].replace(/\/+$/, "")}-workspaces` };
 }
 
-/** Values that must appear in no log line, event or command environment. */
+/** Values that must appear in no log line and no event. */
 export function secretValues(env: RunnerEnv): readonly string[] {
   return [...secretsOfStart(env.start), ...secretsOf(env.providers)];
 }

@@ -3,7 +3,7 @@ import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
 import type { Logger } from "./log.ts";
 import type { RunnerOptions } from "./runner.ts";
-import { secretsOfStart } from "./start-mode.ts";
+import { commandsOf, secretsOfStart } from "./start-mode.ts";
 import type { HostSettings } from "./workspaces/host-config.ts";
 import { openHostWorkspace } from "./workspaces/open-host-workspace.ts";
 
@@ -16,6 +16,11 @@ export function hostSettings(env: RunnerEnv, runnerId: string, log: Logger): Hos
     gitIdentity: { name: env.AGENT_GIT_NAME, email: env.AGENT_GIT_EMAIL },
     autoGitCommit: env.AUTO_GIT_COMMIT,
     isolation: env.RUNNER_ISOLATION,
+    commandVariables: commandsOf(env.start).variables,
+    remotes: {
+      allowLoopback: env.REPOS_FROM_LOOPBACK,
+      secretsDir: commandsOf(env.start).secretsDir,
+    },
     log,
   };
 }

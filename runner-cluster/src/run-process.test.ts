@@ -121,6 +121,20 @@ it("ends with a code of its own when the edge refuses the token, or does not ans
   expect(await start(without).exit).toBe(2);
 });
 
+it("ends with a code of its own when a repository cannot be cloned, and says which", async () => {
+  const platform = await usePlatform(onTestFinished);
+  const url = "http://127.0.0.1:9/acme/shop.git";
+  platform.script.repos = [{ url, branch: null, autoPush: false }];
+  const { exit } = start({ ...sessionEnv(platform), REPOS_FROM_LOOPBACK: "true" });
+  expect(await exit).toBe(3);
+  expect(outcomeOf(platform)).toMatchObject({ kind: "failed", code: "repository_failed" });
+  const told = platform.events.filter(({ type }) => type === "workspace.repo");
+  expect(told).toMatchObject([
+    { data: { state: "cloning", url, path: "shop" } },
+    { data: { state: "failed", url, path: "shop" } },
+  ]);
+});
+
 it("ends after the one run of a warm pod, and says where it is", async () => {
   const platform = await usePlatform(onTestFinished);
   const warm = { RUNNER_MODE: "warm", POD_NAME: "warm-1", POOL_TOKEN: "pool-secret-123" };

@@ -1,4 +1,4 @@
-import { sessionExitCode, type Opening } from "@millrace/contracts";
+import { sessionExitCode, type Opening, type Outcome } from "@millrace/contracts";
 import { claimAttempt } from "./attempt/claim-attempt.ts";
 import type { LiveAttempt } from "./attempt/live-attempt.ts";
 import { workOn, type Execute } from "./attempt/work-on.ts";
@@ -88,6 +88,14 @@ export class SessionRunner implements Drainable {
     } finally {
       claimed.attempt.close();
     }
+    return codeOf(claimed.attempt.outcome);
+  }
+}
+
+/** The platform knows already; the code is for whoever looks at the pod. */
+function codeOf(outcome: Outcome | undefined): ExitCode {
+  if (outcome?.kind !== "failed" || outcome.code !== "repository_failed") {
     return sessionExitCode.done;
   }
+  return sessionExitCode.repositoryFailed;
 }

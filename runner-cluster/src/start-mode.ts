@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { OrgId, RunId, sessionPod } from "@millrace/contracts";
 import { z } from "zod";
+import {
+  noCommandSettings,
+  readCommandSettings,
+  type CommandSettings,
+} from "./secrets/command-settings.ts";
 
 /** What this process is here for. */
 export type StartMode =
@@ -15,6 +20,7 @@ export type StartMode =
       readonly runId: string;
       readonly attempt: number;
       readonly readToken: () => string | undefined;
+      readonly commands: CommandSettings;
     };
 
 export type StartResult =
@@ -46,6 +52,8 @@ const Session = z.object({
   [sessionPod.env.runId]: RunId,
   [sessionPod.env.attempt]: z.coerce.number().int().positive(),
   [sessionPod.env.tokenFile]: z.string().min(1),
+  [sessionPod.env.commandEnvFile]: z.string().optional(),
+  [sessionPod.env.commandSecretsDir]: z.string().optional(),
 });
 
 /** Reads what a process is here for. A session's variables are its operator's (contracts, session-pod.ts). */
@@ -68,14 +76,27 @@ function readSession(raw: Readonly<Record<string, string | undefined>>): StartRe
   const read = Session.safeParse(raw);
   if (!read.success) return { ok: false, problem: z.prettifyError(read.error) };
   const file = read.data[env.tokenFile];
+  const commands = readCommands(read.data[env.commandEnvFile], read.data[env.commandSecretsDir]);
+  if (typeof commands === "string") return { ok: false, problem: commands };
   const start = {
     kind: "session",
     orgId: read.data[env.orgId],
     runId: read.data[env.runId],
     attempt: read.data[env.attempt],
     readToken: () => readToken(file),
+    commands,
   } as const;
   return { ok: true, start };
+}
+
+/** A string says what is wrong. It quotes nothing: there may be a secret in it. */
+function readCommands(...from: Parameters<typeof readCommandSettings>): CommandSettings | string {
+  try {
+    return readCommandSettings(...from);
+  } catch (error) {
+    const reason = error instanceof Error ? error.name : "unknown";
+    return `the session's env or Secrets cannot be read (${reason}): ${from.join(", ")}`;
+  }
 }
 
 /** Null: neither is set. A file that cannot be read now may be there at the next connect: the last token is tried. */
@@ -95,8 +116,13 @@ function readToken(file: string): string | undefined {
   }
 }
 
-/** The tokens as they are now: they must appear in no log line, event or command environment. */
+/** What the commands of this process's runs are given beside what all have. */
+export const commandsOf = (start: StartMode): CommandSettings =>
+  start.kind === "session" ? start.commands : noCommandSettings;
+
+/** The tokens as they are now, and a session's secrets: they must appear in no log line and no event. */
 export function secretsOfStart(start: StartMode): readonly string[] {
   const now = start.kind === "session" ? start.readToken() : start.token();
-  return now === undefined || now === "" ? [] : [now];
+  const tokens = now === undefined || now === "" ? [] : [now];
+  return [...tokens, ...commandsOf(start).secrets];
 }

@@ -16,7 +16,8 @@ const immutable = (name: string): Rule => ({
 
 const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const quantity = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$/;
-const gitUrl = /^(https:\/\/|ssh:\/\/|git@)[^\s]+$/;
+/** Https alone, and nothing in it that could be a credential: those come from `secretRefs`. */
+const gitUrl = /^https:\/\/[^\s/@?#]+(\/[^\s?#]*)?$/;
 
 const Name = z.string().min(1).max(253).regex(dnsName);
 const Quantity = z.string().max(32).regex(quantity);
@@ -62,6 +63,10 @@ const env = z
       {
         rule: "self.all(name, !name.startsWith('MILLRACE_'))",
         message: "env names that begin with MILLRACE_ are the runner's own",
+      },
+      {
+        rule: "self.all(name, !(name in ['PATH', 'HOME', 'TMPDIR', 'SHELL', 'GIT_TERMINAL_PROMPT']))",
+        message: "PATH, HOME, TMPDIR, SHELL and GIT_TERMINAL_PROMPT are set by the runner",
       },
     ),
   })
@@ -145,7 +150,7 @@ export const AgenticSessionSpec = z
       .max(16)
       .optional()
       .describe(
-        `Secrets of the session's namespace that are labelled ${crdGroup}/session-secret=true; their entries become environment variables of commands.`,
+        `Secrets of the session's namespace that are labelled ${crdGroup}/session-secret=true. Entries whose key is a variable's name become environment variables of commands; .git-credentials, GITHUB_TOKEN and GITLAB_TOKEN serve for cloning and pushing too.`,
       )
       .meta({ "x-kubernetes-list-type": "set" }),
     mcpServers: z.record(z.string(), McpServer).optional().meta({ maxProperties: 32 }),

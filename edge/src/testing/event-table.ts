@@ -197,6 +197,22 @@ export const eventTable: readonly (readonly [NewEvent, v1.V1FrameType, object])[
     { status: "workspace.ready", restored: false, missing: [], isolated: true },
   ],
   [
+    {
+      type: "workspace.repo",
+      data: { state: "cloning", url: "https://git.example/shop", path: "shop", branch: null },
+    },
+    "status",
+    { status: "workspace.repo", state: "cloning", path: "shop" },
+  ],
+  [
+    {
+      type: "workspace.pushed",
+      data: { outcome: "failed", url: "https://git.example/shop", path: "shop", error: "e" },
+    },
+    "status",
+    { status: "workspace.pushed", outcome: "failed", path: "shop" },
+  ],
+  [
     { type: "workspace.committed", data: { outcome: "committed", commitSha: "abc" } },
     "status",
     { status: "git_commit", commitSha: "abc" },

@@ -51,6 +51,7 @@ export class LiveAttempt implements Attempt {
   /** Ends what must go on through a cancel or a drain: the reports. */
   readonly #fence = new AbortController();
   #finishing = false;
+  #outcome: Outcome | undefined;
 
   constructor(parts: AttemptParts) {
     this.#parts = parts;
@@ -79,6 +80,11 @@ export class LiveAttempt implements Attempt {
   /** May anything still be appended? */
   get isOpen(): boolean {
     return !this.#fence.signal.aborted && !this.#finishing;
+  }
+
+  /** What the platform was told in the end; undefined: it was not told. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
   }
 
   emit(event: AttemptEvent): void {
@@ -112,6 +118,7 @@ export class LiveAttempt implements Attempt {
     this.#appendJoined();
     this.#finishing = true;
     await this.#durableAt(this.#enqueue({ events, outcome }));
+    this.#outcome = outcome;
     this.close();
   }
 

@@ -9,6 +9,7 @@ import {
 import type { Logger } from "../log.ts";
 import { secretsOf } from "../models/provider-env.ts";
 import { resolveModel, type ResolvedModel } from "../models/resolve-model.ts";
+import { RepositoryFailed, type RepoState } from "../repos/clone-repos.ts";
 import { WorkspaceRefusal, type Workspace } from "../workspaces/workspace.ts";
 import { runBuild } from "./build.ts";
 import type { EngineServices } from "./engine-services.ts";
@@ -111,6 +112,11 @@ class Execution {
     const announced = this.#announce();
     this.#opening = this.#openWorkspace();
     const [workspace] = await unlessAborted(Promise.all([this.#opening, announced]), this.#stop);
+    const { cloned } = workspace.opened;
+    if (cloned && !findStep(this.#journal.steps, "cloned")) {
+      const files = { tree: cloned.tree, pack: null };
+      await this.#journal.record([], { kind: "cloned", repos: [...cloned.repos], files });
+    }
     this.#journal.emit({ type: "workspace.ready", data: readyData(workspace) });
     return {
       attempt: this.#attempt,
@@ -131,7 +137,8 @@ class Execution {
 
   async #openWorkspace(): Promise<Workspace> {
     const { claimed } = this.#attempt;
-    const { projectId, runId, runIndex } = claimed.spec;
+    const { spec } = claimed;
+    const { projectId, runId, runIndex } = spec;
     const start = {
       projectId,
       runId,
@@ -139,9 +146,15 @@ class Execution {
       attempt: claimed.attempt,
       base: claimed.workspace,
       steps: filesStates(this.#journal.steps),
+      repos: {
+        wanted: spec.repos,
+        recorded: findStep(this.#journal.steps, "cloned")?.repos ?? null,
+        onState: (data: RepoState) => this.#journal.emit({ type: "workspace.repo", data }),
+        signal: this.#stop,
+      },
     };
     const workspace = await this.#services.openWorkspace(start, this.#attempt);
-    this.#finish = new Finish({ workspace, journal: this.#journal, runId, log: this.#log });
+    this.#finish = new Finish({ workspace, journal: this.#journal, spec, log: this.#log });
     return workspace;
   }
 
@@ -202,6 +215,10 @@ class Execution {
 
   #toFailure(error: unknown): RunFailed {
     if (error instanceof RunFailed) return error;
+    if (error instanceof RepositoryFailed) {
+      const { message } = error;
+      return new RunFailed("repository_failed", message, { cause: error, retryable: true });
+    }
     if (error instanceof WorkspaceRefusal) {
       const message = `The workspace could not be opened: ${error.message}`;
       return new RunFailed("workspace_unavailable", message, { cause: error, retryable: true });

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EventData } from "@millrace/contracts";
+import type { Claimed, EventData } from "@millrace/contracts";
 import { AttemptFenced } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
 import { ArchiveTooLarge } from "../workspaces/archive-workspace.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
 import type { Journal } from "./journal.ts";
+import { commitMessage, pushRepos } from "./push-repos.ts";
 import { RunFailed } from "./run-failed.ts";
 import { findStep } from "./transcript.ts";
 
@@ -18,10 +19,11 @@ interface ArchiveEnd {
 
 const storeTries = 3;
 
-interface Belongings {
+/** What there is of a run at its end. */
+export interface Belongings {
   readonly workspace: Workspace;
   readonly journal: Journal;
-  readonly runId: string;
+  readonly spec: Claimed["spec"];
   readonly log: Logger;
 }
 
@@ -50,6 +52,7 @@ export class Finish {
       this.#saidCommit = true;
       await journal.record([{ type: "workspace.committed", data }], { kind: "committed" });
     }
+    await pushRepos(this.#of);
     if (findStep(journal.steps, "archived")) return;
     const { event, isFinal } = await this.#archive();
     this.#saidArchive = true;
@@ -98,7 +101,7 @@ export class Finish {
 
   async #commitOnce(): Promise<Committed> {
     try {
-      return await this.#of.workspace.commit(`chore(agent): apply run ${this.#of.runId}`);
+      return await this.#of.workspace.commit(commitMessage(this.#of.spec));
     } catch (error) {
       if (error instanceof AttemptFenced) throw error;
       return { outcome: "failed", error: messageOf(error) };

@@ -131,11 +131,10 @@ function partialStartFrom(held: string, start: string): number {
 }
 
 function partialFrom(held: string, word: string): number {
-  const longest = Math.min(held.length, word.length - 1);
-  for (let length = longest; length > 0; length -= 1) {
-    if (held.endsWith(word.slice(0, length))) return held.length - length;
-  }
-  return held.length;
+  const first = word.charAt(0);
+  let at = held.indexOf(first, Math.max(0, held.length - word.length + 1));
+  while (at >= 0 && !word.startsWith(held.slice(at))) at = held.indexOf(first, at + 1);
+  return at < 0 ? held.length : at;
 }
 
 function acrossFrom(held: string, value: string, border: number): number {

@@ -1,5 +1,6 @@
 import { Phase } from "@millrace/contracts";
 import { z } from "zod";
+import { ClonedRepo } from "../repos/cloned-repo.ts";
 import { Plan } from "./parse-plan.ts";
 
 export const ToolCall = z.object({
@@ -32,9 +33,12 @@ export const EngineStep = z.discriminatedUnion("kind", [
     content: z.string(),
     files: FilesState.optional(),
   }),
+  /** What the run starts with. `files` are the state that later changes build on. */
+  z.object({ kind: z.literal("cloned"), repos: z.array(ClonedRepo), files: FilesState }),
   z.object({ kind: z.literal("planned"), plan: Plan }),
   z.object({ kind: z.literal("built"), output: z.string() }),
   z.object({ kind: z.literal("committed") }),
+  z.object({ kind: z.literal("pushed") }),
   /** Null: it was refused for its size, and will be again. */
   z.object({ kind: z.literal("archived"), key: z.string().nullable() }),
 ]);

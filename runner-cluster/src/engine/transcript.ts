@@ -46,7 +46,7 @@ export const usedCallIds = (steps: Steps): ReadonlySet<string> =>
 
 /** What changed in the files, step by step. */
 export const filesStates = (steps: Steps) =>
-  steps.filter(isKind("tool")).flatMap((step) => (step.files ? [step.files] : []));
+  steps.flatMap((step) => ("files" in step && step.files ? [step.files] : []));
 
 /** A phase's part of the transcript as the model is given it. */
 export function phaseMessages(steps: Steps, phase: Phase): readonly ChatCompletionMessageParam[] {

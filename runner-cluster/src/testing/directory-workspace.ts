@@ -37,7 +37,7 @@ export function openDirectoryWorkspace(
     root,
     calls,
     guard: () => undefined,
-    opened: { restored: false, missing: [], isolated: false },
+    opened: { restored: false, missing: [], isolated: false, cloned: null },
     resolve: (path) => Promise.resolve(resolveIn(root, path)),
     hides: (path) => /(^|\/)(\.git|node_modules|\.env)(\/|$)/.test(path),
     mutate(write) {
@@ -59,6 +59,11 @@ export function openDirectoryWorkspace(
     commit() {
       calls.push("commit");
       return Promise.resolve({ outcome: "committed", commitSha: "0".repeat(40) });
+    },
+    push(repo) {
+      calls.push("push");
+      const { url, path } = repo;
+      return Promise.resolve({ outcome: "skipped", url, path, reason: "no_changes" });
     },
     storeState() {
       calls.push("storeState");

@@ -31,6 +31,8 @@ export interface Script {
   cancel: boolean;
   /** Goes with the claim's answer: the run is to pause. */
   stop: boolean;
+  /** What the run starts with. */
+  repos: Claimed["spec"]["repos"];
 }
 
 const orgId = "00000000-0000-7000-8000-000000000001";
@@ -50,6 +52,7 @@ export class ScriptedPlatform {
     deny: undefined,
     cancel: false,
     stop: false,
+    repos: [],
   };
   readonly runId = randomUUID();
   readonly token = "run-token-1";
@@ -226,7 +229,7 @@ export class ScriptedPlatform {
         createdAt: 1,
         owner: null,
         session: null,
-        repos: [],
+        repos: this.script.repos,
         timeoutSeconds: null,
         startDeadlineSeconds: null,
       },

@@ -12,6 +12,7 @@ interface Setup {
   readonly steps?: readonly unknown[];
   readonly env?: Readonly<Record<string, string>>;
   readonly workspace?: DirectoryWorkspace;
+  readonly secrets?: readonly string[];
 }
 
 /** Executes an attempt on a directory workspace, with its events, steps and outcome at hand. */
@@ -22,7 +23,7 @@ export function startAttempt(prompt: string, setup: Setup) {
   const done = execute(attempt, {
     env: EngineEnv.parse(setup.env ?? {}),
     providers: ProviderEnv.parse(setup.providers),
-    secrets: [],
+    secrets: setup.secrets ?? [],
     openWorkspace: () => Promise.resolve(workspace),
     fetch,
     clock: { now: Date.now, random: () => 0 },

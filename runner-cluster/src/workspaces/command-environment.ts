@@ -11,23 +11,27 @@ export interface CommandSurroundings {
   readonly gitIdentity: GitIdentity;
   /** The runner's own search path: tool chains outside the system's folders stay usable. */
   readonly runnerPath: string | undefined;
+  /** What the session's spec gives. */
+  readonly given: Readonly<Record<string, string>>;
 }
 
 /** The whole environment of a command: made here, so that no key or token of the runner can be in it. */
 export function makeCommandEnvironment(around: CommandSurroundings): Record<string, string> {
   const { name, email } = around.gitIdentity;
   return {
-    PATH: searchPath(around.runnerPath),
-    HOME: around.home,
-    TMPDIR: around.tmp,
     LANG: "C.UTF-8",
     TERM: "dumb",
     CI: "1",
-    SHELL: "/bin/bash",
     GIT_AUTHOR_NAME: name,
     GIT_AUTHOR_EMAIL: email,
     GIT_COMMITTER_NAME: name,
     GIT_COMMITTER_EMAIL: email,
+    ...around.given,
+    // The cage and the fence depend on these.
+    PATH: searchPath(around.runnerPath),
+    HOME: around.home,
+    TMPDIR: around.tmp,
+    SHELL: "/bin/bash",
     GIT_TERMINAL_PROMPT: "0",
     [markerVariable]: around.marker,
   };

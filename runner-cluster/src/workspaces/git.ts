@@ -44,6 +44,10 @@ export interface GitInput {
   readonly accept?: readonly number[];
   /** More output than this is not held in memory: the command is ended with GitTooMuch. */
   readonly maxBytes?: number;
+  /** Settings of this call alone, as `name=value`; they win over what is fixed. No secrets: others see them. */
+  readonly settings?: readonly string[];
+  /** Ends the command; its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 /** One end of a pipe between two gits. */
@@ -52,7 +56,7 @@ export interface GitCall {
   readonly args: readonly string[];
 }
 
-const settings: readonly string[] = [
+const fixedSettings: readonly string[] = [
   "core.bare=false",
   "core.hooksPath=/dev/null",
   "core.fsmonitor=false",
@@ -68,7 +72,10 @@ const settings: readonly string[] = [
   "protocol.allow=never",
 ];
 
-const fixedArguments = settings.flatMap((setting) => ["-c", setting]);
+const asArguments = (settings: readonly string[]): readonly string[] =>
+  settings.flatMap((setting) => ["-c", setting]);
+
+const fixedArguments = asArguments(fixedSettings);
 
 /**
  * Runs git with an environment and configuration of our own making: neither the machine's nor the user's nor the
@@ -77,14 +84,22 @@ const fixedArguments = settings.flatMap((setting) => ["-c", setting]);
 export async function git(
   place: GitPlace,
   args: readonly string[],
-  { input, accept = [], maxBytes = Number.POSITIVE_INFINITY }: GitInput = {},
+  { input, accept = [], maxBytes = Number.POSITIVE_INFINITY, settings = [], signal }: GitInput = {},
 ): Promise<Buffer> {
-  const { child, ended } = start({ place, args }, accept);
+  signal?.throwIfAborted();
+  const { child, ended } = start({ place, args }, accept, settings);
+  // Asked first: git then ends the programs that it talks to servers with.
+  const stop = (): void => void child.kill("SIGTERM");
+  signal?.addEventListener("abort", stop, { once: true });
   child.stdin.end(input);
   try {
     const [stdout] = await Promise.all([collect(child.stdout, maxBytes), ended]);
     return stdout;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
+    signal?.removeEventListener("abort", stop);
     child.kill("SIGKILL");
   }
 }
@@ -100,9 +115,10 @@ export async function pipeGit(from: GitCall, to: GitCall, input: string): Promis
   await Promise.all([source.ended, sink.ended, piped]);
 }
 
-function start({ place, args }: GitCall, accept: readonly number[]) {
+function start({ place, args }: GitCall, accept: readonly number[], own: readonly string[] = []) {
   place.assertHeld?.();
-  const child: ChildProcessWithoutNullStreams = spawn("git", [...fixedArguments, ...args], {
+  const given = [...fixedArguments, ...asArguments(own), ...args];
+  const child: ChildProcessWithoutNullStreams = spawn("git", given, {
     cwd: place.workTree ?? place.gitDir,
     env: environmentOf(place),
     stdio: "pipe",

@@ -1,4 +1,5 @@
 import type { Logger } from "../log.ts";
+import type { RemoteSettings } from "../repos/git-remote.ts";
 import type { WorkspaceStore } from "./workspace-store.ts";
 
 /** `auto` isolates commands where the machine can; `require` refuses to work where it cannot. */
@@ -26,6 +27,9 @@ export interface HostSettings {
   readonly isolation: IsolationMode;
   /** Directories that isolated commands may read besides the system's, e.g. a tool chain in a home directory. */
   readonly visiblePaths?: readonly string[];
+  /** Of commands alone; they may hold secrets. The runner's own (PATH, HOME, TMPDIR …) win. */
+  readonly commandVariables: Readonly<Record<string, string>>;
+  readonly remotes: RemoteSettings;
   readonly log: Logger;
 }
 

@@ -3,6 +3,9 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LeaseLost } from "../attempt/attempt.ts";
 import type { Attempt } from "../attempt/attempt.ts";
+import type { ClonePlace } from "../repos/clone-repos.ts";
+import type { ClonedRepo } from "../repos/cloned-repo.ts";
+import { pushRepo, type PushEnd } from "../repos/push-repo.ts";
 import { archiveWorkspace } from "./archive-workspace.ts";
 import type { Cage, CageKind } from "./cage.ts";
 import { makeCommandEnvironment } from "./command-environment.ts";
@@ -14,6 +17,7 @@ import { runHostCommand } from "./host-command.ts";
 import type { HostConfig } from "./host-config.ts";
 import { isHiddenPath } from "./path-policy.ts";
 import type { ProjectLayout } from "./project-layout.ts";
+import { markerVariable } from "./process-groups.ts";
 import type { ProjectLock } from "./project-lock.ts";
 import { readProjectRepository } from "./project-repository.ts";
 import type { SnapshotRepository } from "./snapshot-repository.ts";
@@ -87,9 +91,9 @@ export class HostWorkspace implements Workspace {
     this.#commands += 1;
     // The last dot keeps command 1 apart from command 10 in a search by prefix.
     const marker = `${lock.marker}.${this.#commands}.`;
-    const { gitIdentity } = config;
+    const { gitIdentity, commandVariables: given } = config;
     const runnerPath = process.env["PATH"];
-    const around = { home: cage.home, tmp: cage.tmp, marker, gitIdentity, runnerPath };
+    const around = { home: cage.home, tmp: cage.tmp, marker, gitIdentity, runnerPath, given };
     const environment = { ...makeCommandEnvironment(around), ...cage.variables };
     const line = cage.wrap(request.command, cwd);
     const context = { lock, attempt, watchdog: this.#watchdog };
@@ -163,6 +167,12 @@ export class HostWorkspace implements Workspace {
     });
   }
 
+  push(repo: ClonedRepo, message: string, at: number): Promise<PushEnd> {
+    this.#assertHeld();
+    const identity = this.#parts.config.gitIdentity;
+    return pushRepo({ repo, message, at, identity }, clonePlaceOf(this.#parts));
+  }
+
   archive(): Promise<{
     readonly key: string;
     readonly sizeBytes: number;
@@ -196,6 +206,22 @@ export class HostWorkspace implements Workspace {
   #assertHeld(): void {
     this.#parts.lock.assertHeld();
   }
+}
+
+/** Where the run's repositories lie, and how to reach their hosts. */
+export function clonePlaceOf({
+  layout,
+  lock,
+  config,
+}: Pick<HostParts, "layout" | "lock" | "config">): ClonePlace {
+  return {
+    layout,
+    settings: config.remotes,
+    log: config.log,
+    // A successor finds and ends a git that outlived its runner.
+    variables: { [markerVariable]: lock.marker },
+    assertHeld: () => lock.assertHeld(),
+  };
 }
 
 /** Call ids come from a model's provider; most are good names. */

@@ -89,7 +89,7 @@ async function probe(kind: CageKind, config: HostSettings): Promise<void> {
       `set -- ${quote(outside)}\n${probeScript}`,
       layout.root,
     );
-    const surroundings = { ...cage, marker: "probe", runnerPath: undefined };
+    const surroundings = { ...cage, marker: "probe", runnerPath: undefined, given: {} };
     const env = makeCommandEnvironment({ ...surroundings, gitIdentity: config.gitIdentity });
     await promisify(execFile)(program, args, {
       cwd: layout.root,

@@ -1,16 +1,19 @@
 import { mkdir, realpath, rm } from "node:fs/promises";
 import type { Attempt } from "../attempt/attempt.ts";
+import { cloneRepos } from "../repos/clone-repos.ts";
 import type { CageKind } from "./cage.ts";
+import { commitProject } from "./commit-project.ts";
 import { makeRepository } from "./git-skeleton.ts";
 import type { HostConfig, HostSettings } from "./host-config.ts";
-import { HostWorkspace } from "./host-workspace.ts";
+import { clonePlaceOf, HostWorkspace, type HostParts } from "./host-workspace.ts";
 import { chooseCage } from "./isolation.ts";
 import { layoutOf, prepareProject, prepareRoot } from "./project-layout.ts";
 import type { ProjectLayout } from "./project-layout.ts";
 import { acquireLock } from "./project-lock.ts";
+import { readProjectRepository } from "./project-repository.ts";
 import { restoreWorkspace } from "./restore-workspace.ts";
 import { SnapshotRepository } from "./snapshot-repository.ts";
-import type { Workspace, WorkspaceStart } from "./workspace.ts";
+import type { Opened, Workspace, WorkspaceStart } from "./workspace.ts";
 
 interface Host {
   /** Without symlinks. */
@@ -68,23 +71,35 @@ export async function openHostWorkspace(
     await makeRepository(layout.gitDir);
     const snapshots = await SnapshotRepository.open(layout, lock);
     const assertHeld = (): void => lock.assertHeld();
-    const restored = await restoreWorkspace({ layout, snapshots, store, start, log, assertHeld });
-    const isolated = cages.isolates;
-    const opened = { ...restored, isolated };
-    return new HostWorkspace({
-      layout,
-      lock,
-      snapshots,
-      cages,
-      start,
-      attempt,
-      config,
-      opened,
-    });
+    const parts = { layout, lock, snapshots, start, config };
+    const restored = await restoreWorkspace(
+      { layout, snapshots, store, start, log, assertHeld },
+      () => bringRepos(parts),
+    );
+    const opened = { ...restored, isolated: cages.isolates };
+    return new HostWorkspace({ ...parts, cages, attempt, opened });
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+type RepoParts = Pick<HostParts, "layout" | "lock" | "snapshots" | "start" | "config">;
+
+/** The files that a run's repositories bring are in the project's history before the run: what it changes can be seen there. */
+async function bringRepos(parts: RepoParts): Promise<Opened["cloned"]> {
+  const { layout, lock, snapshots, start, config } = parts;
+  const repos = await cloneRepos(start.repos, clonePlaceOf(parts));
+  if (repos.length === 0) return null;
+  const assertHeld = (): void => lock.assertHeld();
+  if (config.autoGitCommit && start.repos.recorded === null) {
+    const names = repos.map(({ path }) => path).join(", ");
+    const message = `chore(agent): start from ${names}`;
+    const by = { layout, snapshots, identity: config.gitIdentity, runId: start.runId };
+    await commitProject({ ...by, message, assertHeld });
+  }
+  const repository = await readProjectRepository(layout.gitDir);
+  return { repos, tree: await snapshots.tree(repository?.head ?? null) };
 }
 
 /** Outputs and temporary files of the project's earlier runs. */

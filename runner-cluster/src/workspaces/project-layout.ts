@@ -9,6 +9,7 @@ import { WorkspaceRefusal } from "./workspace.ts";
  *     WORKSPACE_ROOT/.millrace/                  ours, 0700; project ids never begin with a dot
  *       locks/<project>/<n>.jsonl                who may write (project-lock.ts)
  *       snapshots/<project>.git                  states of the files, apart from the user's history
+ *       repos/<project>/<path>.git|json          the clones of the run's repositories: their files lie in the project
  *       state/<project>.json                     which run's state the directory holds
  *       output/<project>/<call>.txt              tool outputs too large for an event
  *       home/<project>/  tmp/<project>/          HOME and /tmp of commands
@@ -23,6 +24,7 @@ export interface ProjectLayout {
   readonly gitDir: string;
   readonly locks: string;
   readonly snapshots: string;
+  readonly repos: string;
   readonly stateFile: string;
   readonly output: string;
   readonly home: string;
@@ -44,6 +46,7 @@ export function layoutOf(workspaceRoot: string, projectId: string): ProjectLayou
     gitDir: join(root, ".git"),
     locks: join(own, "locks", id),
     snapshots: join(own, "snapshots", `${id}.git`),
+    repos: join(own, "repos", id),
     stateFile: join(own, "state", `${id}.json`),
     output: join(own, "output", id),
     home: join(own, "home", id),
@@ -62,7 +65,7 @@ export async function prepareRoot(workspaceRoot: string): Promise<void> {
   await mkdir(workspaceRoot, { recursive: true });
   await access(workspaceRoot, constants.W_OK | constants.X_OK);
   await mkdir(join(workspaceRoot, ours), { recursive: true, mode: 0o700 });
-  const names = ["locks", "snapshots", "state", "output", "home", "tmp", "cage", "spool"];
+  const names = ["locks", "snapshots", "repos", "state", "output", "home", "tmp", "cage", "spool"];
   await Promise.all(
     names.map((name) => mkdir(sharedFolder(workspaceRoot, name), { recursive: true, mode: 0o700 })),
   );

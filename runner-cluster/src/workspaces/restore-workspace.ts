@@ -10,7 +10,7 @@ import { readHeldState } from "./held-state.ts";
 import type { ProjectLayout } from "./project-layout.ts";
 import { readProjectRepository, writeRef } from "./project-repository.ts";
 import type { Carried, SnapshotRepository } from "./snapshot-repository.ts";
-import type { WorkspaceStart } from "./workspace.ts";
+import type { Opened, WorkspaceStart } from "./workspace.ts";
 import type { WorkspaceStore } from "./workspace-store.ts";
 
 export interface RestoreRequest {
@@ -23,20 +23,21 @@ export interface RestoreRequest {
   readonly assertHeld: () => void;
 }
 
-export interface Restored {
-  readonly restored: boolean;
-  readonly missing: readonly string[];
-}
+type Restored = Omit<Opened, "isolated">;
 
 /**
- * Brings the directory to where the attempt goes on: the end of the last finished run, then the last checkpoint of
- * this one. What cannot be restored is said; the run goes on with the files that are there.
+ * Brings the directory to where the attempt goes on: the end of the last finished run, what the run starts with besides
+ * (`bring`), then the last checkpoint. What cannot be restored is said; the run goes on with the files that are there.
  */
-export async function restoreWorkspace(request: RestoreRequest): Promise<Restored> {
+export async function restoreWorkspace(
+  request: RestoreRequest,
+  bring: () => Promise<Opened["cloned"]>,
+): Promise<Restored> {
   const missing: string[] = [];
   const base = await stage("the files of the project's last run", missing, request, restoreBase);
+  const cloned = await bring();
   const steps = await stage("the changes of this run's last attempt", missing, request, applySteps);
-  return { restored: base || steps, missing };
+  return { restored: base || steps, missing, cloned };
 }
 
 type Stage = (request: RestoreRequest, missing: string[]) => Promise<boolean>;

@@ -17,7 +17,7 @@ const replacedRef = "refs/millrace/replaced";
 const carriedRefs = "refs/project/";
 
 /** No line endings, no encodings, no keywords, no filters: every file is bytes. */
-const asBytes = "* -text -eol -ident -filter -working-tree-encoding\n";
+export const asBytes = "* -text -eol -ident -filter -working-tree-encoding\n";
 
 type HeldLock = Pick<ProjectLock, "marker" | "assertHeld">;
 

@@ -74,6 +74,13 @@ export const runIds = {
   second: "01930000-0000-7000-8000-000000000002",
 } as const;
 
+const noRepos: WorkspaceStart["repos"] = {
+  wanted: [],
+  recorded: null,
+  onState: () => undefined,
+  signal: new AbortController().signal,
+};
+
 /** A disk with workspaces on it, as one runner has it. */
 export class HostFixture {
   readonly folder: string;
@@ -101,6 +108,8 @@ export class HostFixture {
       gitIdentity: { name: "Agent", email: "agent@example.com" },
       autoGitCommit: true,
       isolation: "off",
+      commandVariables: {},
+      remotes: { allowLoopback: true, secretsDir: undefined },
       log: makeLogger({ secrets: [], write: (line) => this.logged.push(line) }),
       ...changes,
     };
@@ -118,6 +127,7 @@ export class HostFixture {
       attempt: 1,
       base: null,
       steps: [],
+      repos: noRepos,
       ...start,
     };
     const workspace = await openHostWorkspace(whole, attempt.asAttempt(), this.config(config));

@@ -1,4 +1,6 @@
-import type { WorkspaceState } from "@millrace/contracts";
+import type { EventData, WorkspaceState } from "@millrace/contracts";
+import type { ClonedRepo } from "../repos/cloned-repo.ts";
+import type { RepoRequest } from "../repos/clone-repos.ts";
 
 /** Output of a command as it arrives. Text is valid UTF-16, never a cut character. */
 type OnOutput = (stream: "stdout" | "stderr", chunk: string) => void;
@@ -26,6 +28,8 @@ export interface Opened {
   readonly missing: readonly string[];
   /** Commands see only the project's directory. */
   readonly isolated: boolean;
+  /** The run's repositories, and the tree of all files with them; null: it has none. */
+  readonly cloned: { readonly repos: readonly ClonedRepo[]; readonly tree: string } | null;
 }
 
 /** A file operation or command that was refused for what it asks (outside the workspace, a secret, not there …). */
@@ -69,6 +73,8 @@ export interface Workspace {
     | { readonly outcome: "skipped"; readonly reason: string }
     | { readonly outcome: "failed"; readonly error: string }
   >;
+  /** Commits what has changed in a repository's directory onto what was cloned, and pushes that to its branch. `at`: the commit's date, Unix ms. */
+  push(repo: ClonedRepo, message: string, at: number): Promise<EventData["workspace.pushed"]>;
   /** Spools the zip to a temporary file and uploads it. */
   archive(): Promise<{
     readonly key: string;
@@ -91,4 +97,5 @@ export interface WorkspaceStart {
   readonly base: WorkspaceState | null;
   /** Packs and tree that earlier attempts' steps carried, in order; the last tree is the state to go on from. */
   readonly steps: readonly { readonly tree: string; readonly pack: string | null }[];
+  readonly repos: RepoRequest;
 }

@@ -11,10 +11,16 @@ type Direction = "requests" | "answers";
  */
 export type Fate = "pass" | "lose_requests" | "lose_messages" | "break_at_message";
 
+/** A fate that strikes when the server has said so many pieces more, as they come over the wire. */
+export interface LateFate {
+  readonly fate: Fate;
+  readonly afterPieces: number;
+}
+
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
-  fate: Fate;
+  fate: LateFate;
   answers: number;
 }
 
@@ -29,7 +35,7 @@ export class TcpProxy {
   /** Bytes that came in from clients so far. */
   requested = 0;
   /** Decides about each new connection by the first line of its first request. */
-  fateOf: (requestLine: string) => Fate = () => "pass";
+  fateOf: (requestLine: string) => Fate | LateFate = () => "pass";
   readonly #server: Server;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #pairs = new Set<Pair>();
@@ -115,10 +121,12 @@ export class TcpProxy {
       client.resetAndDestroy();
       return;
     }
-    const pair: Pair = { client, server: connect(this.#target), fate: "pass", answers: 0 };
+    const fate = { fate: "pass", afterPieces: 0 } as const;
+    const pair: Pair = { client, server: connect(this.#target), fate, answers: 0 };
     this.#pairs.add(pair);
     client.once("data", (bytes) => {
-      pair.fate = this.fateOf(bytes.toString("latin1").split("\r\n")[0] ?? "");
+      const drawn = this.fateOf(bytes.toString("latin1").split("\r\n")[0] ?? "");
+      pair.fate = typeof drawn === "string" ? { fate: drawn, afterPieces: 0 } : drawn;
     });
     for (const [direction, from, to] of [
       ["requests", pair.client, pair.server],
@@ -145,13 +153,14 @@ export class TcpProxy {
 
   #isLost(pair: Pair, from: Socket): boolean {
     if (from === pair.server) pair.answers += 1;
+    const { fate, afterPieces } = pair.fate;
     const isLost =
-      pair.fate === "lose_requests"
-        ? from === pair.client
-        : pair.fate !== "pass" && from === pair.server && pair.answers > 1;
+      fate === "lose_requests"
+        ? from === pair.client && pair.answers >= afterPieces
+        : fate !== "pass" && from === pair.server && pair.answers > afterPieces + 1;
     if (!isLost) return false;
     this.#losers.add(pair);
-    if (pair.fate === "break_at_message") this.#end(pair);
+    if (fate === "break_at_message") this.#end(pair);
     return true;
   }
 

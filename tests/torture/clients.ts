@@ -7,7 +7,7 @@ import { promptFor } from "../support/model-server/scenario.ts";
 import type { Random } from "./random.ts";
 import { startReader, type Reader } from "./readers.ts";
 import type { CancelAnswer, CreateAnswer } from "./record.ts";
-import { makeScenario } from "./scenario.ts";
+import { makePlay } from "./scenario.ts";
 import type { Tally } from "./tally.ts";
 
 const Created = v1.envelope(v1.RunCreated);
@@ -18,6 +18,8 @@ export interface ClientRun {
   readonly runId: string;
   readonly projectId: string;
   readonly title: string;
+  /** All that its model may say. */
+  readonly messages: readonly string[];
   readonly readers: readonly Reader[];
   readonly cancels: CancelAnswer[];
 }
@@ -82,7 +84,8 @@ async function createRun(client: Client, projectId: string): Promise<ClientRun> 
   const { api, random, ledger, tally } = client;
   const key = randomUUID();
   const title = `torture ${key}`;
-  const prompt = promptFor(makeScenario(random, key), title);
+  const { scenario, messages } = makePlay(random, key);
+  const prompt = promptFor(scenario, title);
   const create = (body: number): Promise<CreateAnswer> =>
     insist(client, async () => {
       const asked = body === 0 ? prompt : `${prompt} and something else`;
@@ -102,10 +105,10 @@ async function createRun(client: Client, projectId: string): Promise<ClientRun> 
   if (random.chance(15)) await create(0);
   tally.add("runs created");
   if (made.runId === null) throw new Error(`create was answered ${made.status}`);
-  return follow(client, { runId: made.runId, projectId, title });
+  return follow(client, { runId: made.runId, projectId, title, messages });
 }
 
-function follow(client: Client, run: Pick<ClientRun, "runId" | "projectId" | "title">): ClientRun {
+function follow(client: Client, run: Omit<ClientRun, "readers" | "cancels">): ClientRun {
   const { api, random, ledger, tally, deadline } = client;
   const readers = Array.from({ length: random.between(1, 3) }, () =>
     startReader({ api, run, random: random.branch(), tally, deadline }),

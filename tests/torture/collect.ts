@@ -49,7 +49,7 @@ async function recordOf(
   api: Api,
   { run, status }: { readonly run: ClientRun; readonly status: string },
 ): Promise<RunRecord> {
-  const { runId, projectId, title } = run;
+  const { runId, projectId, title, messages } = run;
   const isOver = over.has(status);
   const paths = [`/v1/streams/runs/${runId}`, `/v1/projects/${projectId}/runs/${runId}/stream`];
   const strangers = await Promise.all(paths.map((path) => stage.stranger.request("GET", path)));
@@ -62,6 +62,7 @@ async function recordOf(
     readers: isOver ? run.readers.map((reader) => reader.record()) : [],
     cancels: run.cancels,
     executions: await executionsOf(stage, run),
+    messages,
     modelCalls: requestsOf(stage.model.log(), title).map(({ at }) => ({ at })),
     strangerStatuses: strangers.map((answer) => answer.status),
   };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Fate, TcpProxy } from "../support/tcp-proxy.ts";
+import type { LateFate, TcpProxy } from "../support/tcp-proxy.ts";
 import type { Random } from "./random.ts";
-import { playSleeper } from "./sleeper.ts";
+import { playQuitter, playSleeper } from "./sleeper.ts";
 import type { RunnerPlace, Stage } from "./stage.ts";
 import type { Tally } from "./tally.ts";
 
@@ -27,6 +27,7 @@ export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Pr
     harmNetwork(stage.inside, lane(), longestSilenceMs),
     harmNetwork(stage.outside, lane(), 4_000),
     playSleeper(stage.platform, lane()),
+    playQuitter(stage.platform, lane()),
   ]);
   stage.inside.fateOf = () => "pass";
   // A connection that loses what is said on it would do so for ever.
@@ -93,11 +94,19 @@ async function harmNetwork(network: TcpProxy, chaos: Chaos, mostMs: number): Pro
   network.restore();
 }
 
-/** Some sockets of runners lose what the edge says on them: acks, cancels, offers. */
+/**
+ * Sockets of runners on which everything is lost from some point on: what the edge says (acks, cancels, offers), with or
+ * without the connection, or what the runner says. What was said before is known to one side only.
+ */
 function loseMessages(network: TcpProxy, { random, tally }: Chaos): void {
-  network.fateOf = (requestLine): Fate => {
-    if (!requestLine.includes("/socket") || !random.chance(15)) return "pass";
+  network.fateOf = (requestLine): LateFate => {
+    const isRun = requestLine.includes("/runs/");
+    const isHarmed = requestLine.includes("/socket") && random.chance(isRun ? 40 : 15);
+    if (!isHarmed) return { fate: "pass", afterPieces: 0 };
     tally.add("sockets that lose messages");
-    return random.pick(["lose_messages", "break_at_message", "lose_requests"]);
+    return {
+      fate: random.pick(["lose_messages", "break_at_message", "lose_requests"]),
+      afterPieces: random.between(0, isRun ? 40 : 3),
+    };
   };
 }

@@ -28,7 +28,7 @@ export const mechanisms: Readonly<Record<string, Mechanism>> = {
     ],
   },
   "producer-numbers": {
-    breaks: ["P4", "P9"],
+    breaks: ["P2", "P4", "P9"],
     cuts: [
       cut(
         /if \((\w+)\.attempt === \w+\.epoch && \w+\.producerSeq < \w+\.next\) return duplicate;/,

@@ -71,6 +71,8 @@ export interface RunRecord {
   readonly cancels: readonly CancelAnswer[];
   readonly executions: readonly Execution[];
   readonly modelCalls: readonly ModelCall[];
+  /** Every message that the model of this run may say, whole. */
+  readonly messages: readonly string[];
   /** What a stranger's key got for the run. */
   readonly strangerStatuses: readonly number[];
 }

@@ -23,14 +23,47 @@ export async function playSleeper(platform: Platform, night: Night): Promise<voi
   }
 }
 
-async function sleepOver(platform: Platform, { random, tally, stopAt }: Night): Promise<void> {
+/** A runner that takes a run and is gone before it has claimed it: to the pool the run has a runner, and it has none. */
+export async function playQuitter(platform: Platform, night: Night): Promise<void> {
+  while (Date.now() < night.stopAt) {
+    await takeAndLeave(platform, night).catch(() => undefined); // as for the sleeper
+    await sleep(night.random.between(1_000, 6_000));
+  }
+}
+
+interface Taken {
+  readonly runnerId: string;
+  readonly offer: Offer;
+}
+
+/** Joins the pool as somebody new and takes the next run that is offered. */
+async function takeRun(
+  platform: Platform,
+  stopAt: number,
+  use: (taken: Taken) => Promise<void>,
+): Promise<void> {
   const runnerId = randomUUID();
   const pool = await open(platform.url, runnerPaths.poolSocket("default"), platform.poolToken);
   try {
     say(pool, { type: "hello", runnerId, version: "torture", slots: 1, free: 1 });
     const offer = await nextOffer(pool, AbortSignal.timeout(Math.max(1, stopAt - Date.now())));
+    say(pool, { type: "accept", runId: offer.runId, attempt: offer.attempt });
+    await use({ runnerId, offer });
+  } finally {
+    pool.close();
+  }
+}
+
+async function takeAndLeave(platform: Platform, night: Night): Promise<void> {
+  await takeRun(platform, night.stopAt, async () => {
+    night.tally.add("runner took a run and left");
+    await sleep(night.random.between(10, 800));
+  });
+}
+
+async function sleepOver(platform: Platform, { random, tally, stopAt }: Night): Promise<void> {
+  await takeRun(platform, stopAt, async ({ runnerId, offer }) => {
     const { runId, attempt } = offer;
-    say(pool, { type: "accept", runId, attempt });
     const run = await open(platform.url, runnerPaths.runSocket(runId), offer.token);
     say(run, { type: "claim", runnerId, attempt });
     tally.add("runner fell asleep");
@@ -40,9 +73,7 @@ async function sleepOver(platform: Platform, { random, tally, stopAt }: Night): 
     if (run.readyState === WebSocket.OPEN) tally.add("runner woke up and wrote");
     await sleep(500);
     run.close();
-  } finally {
-    pool.close();
-  }
+  });
 }
 
 function say(socket: WebSocket, message: RunnerToPool | RunnerToRun): void {

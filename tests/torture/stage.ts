@@ -14,7 +14,7 @@ import type { FaultRates } from "./bundle/binding-faults.ts";
 import type { Random } from "./random.ts";
 
 const leaseMs = 4_000;
-const percents = { d1: 3, r2: 3, lost: 20, doubled: 20, late: 20 };
+const percents = { d1: 3, r2: 3, lost: 35, doubled: 20, late: 20 };
 
 /** A runner's place: its disk and its clock stay when it is killed and another takes it. */
 export interface RunnerPlace {

@@ -21,12 +21,19 @@ export function checkLog({ runId, status, log }: RunRecord): readonly Violation[
   return violations;
 }
 
-/** What an attempt opens is closed before the next begins; what continues or closes it belongs to something open. */
+/** What is open, and everything that ever was. */
+interface Constructs {
+  readonly open: Set<string>;
+  readonly known: Set<string>;
+}
+
+/** Nothing opens twice; what an attempt opens is closed before the next begins; what continues or closes it belongs to something open. */
 function findStrays(log: readonly LoggedEvent[]): readonly string[] {
   const open = new Set<string>();
+  const known = new Set<string>();
   let attempt = 0;
   return log.flatMap((event) => {
-    if (event.type !== "run.started") return strayIn(event, open);
+    if (event.type !== "run.started") return strayIn(event, { open, known });
     const [before, left] = [attempt, [...open].join(", ")];
     attempt = Number(event.data["attempt"]);
     open.clear();
@@ -35,13 +42,18 @@ function findStrays(log: readonly LoggedEvent[]): readonly string[] {
   });
 }
 
-function strayIn({ seq, type, data }: LoggedEvent, open: Set<string>): readonly string[] {
+function strayIn({ seq, type, data }: LoggedEvent, { open, known }: Constructs): readonly string[] {
   const [family = "", step = ""] = type.split(".");
   if (!constructs.has(family)) return [];
   const id = `${family} ${String(data["callId"] ?? data["messageId"])}`;
-  const isOpen = step === "started" || open.has(id);
+  if (step === "started") {
+    const evidence = known.has(id) ? [`${id} starts again at ${seq}`] : [];
+    known.add(id);
+    open.add(id);
+    return evidence;
+  }
+  const isOpen = open.has(id);
   if (step === "finished") open.delete(id);
-  else open.add(id);
   return isOpen ? [] : [`${type} at ${seq}, but ${id} is not open`];
 }
 

@@ -25,11 +25,25 @@ const toolStarted: Fact = [
 ];
 const toolFinished: Fact = ["tool.finished", { callId: "c1", ok: true }];
 
+const begun: Fact = ["tool.output", { callId: "c1", chunk: "begin-0\n" }];
+const call: readonly Fact[] = [toolStarted, begun, toolFinished];
+
+const phaseStarted: Fact = ["run.phase", { phase: "build", state: "started" }];
+
+/** A message in these pieces. */
+const words = (...pieces: readonly string[]): readonly Fact[] => [
+  ["text.started", { messageId: "m1" }],
+  ...pieces.map((text): Fact => ["text.delta", { messageId: "m1", text }]),
+  ["text.finished", { messageId: "m1" }],
+];
+
 const goodLog = logOf(
   ["run.queued"],
   started(1),
+  phaseStarted,
+  ...words("Think", " first."),
   toolStarted,
-  ["tool.output", { callId: "c1" }],
+  begun,
   toolFinished,
   ["run.succeeded"],
 );
@@ -67,6 +81,7 @@ function runWith(given: Partial<RunRecord> = {}): RunRecord {
     cancels: [],
     executions: [{ mark: "k-0", at: atSecond(3) }],
     modelCalls: [{ at: atSecond(2) }],
+    messages: ["Think first."],
     strangerStatuses: [404, 404],
     ...given,
   };
@@ -122,6 +137,22 @@ const good: readonly (readonly [string, TortureRecord])[] = [
     ),
   ],
   [
+    "a message that was interrupted",
+    recordOf(
+      runWith({
+        log: logOf(
+          ["run.queued"],
+          started(1),
+          ["text.started", { messageId: "m1" }],
+          ["text.delta", { messageId: "m1", text: "Thi" }],
+          ["text.finished", { messageId: "m1", interrupted: true }],
+          ["run.failed"],
+        ),
+        executions: [],
+      }),
+    ),
+  ],
+  [
     "a reader that left early",
     recordOf(runWith({ readers: [{ ...streamReader(goodLog.slice(0, 3)), ended: false }] })),
   ],
@@ -159,6 +190,20 @@ const bad: readonly (readonly [string, string, TortureRecord])[] = [
     "a frame that is no event",
     recordOf(runWith({ frames: framesOf(goodLog).slice(1), readers: [] })),
   ],
+  ...(
+    [
+      ["a piece that is there twice", words("Think", " first.", " first.")],
+      ["a piece that is missing", words("Think")],
+      ["a message that is there twice", [...words("Think first."), ...words("")]],
+      ["a line that is there twice", [toolStarted, begun, begun, toolFinished]],
+      ["a line that is missing", [toolStarted, toolFinished]],
+      ["a phase that is there twice", [phaseStarted, phaseStarted]],
+    ] as const
+  ).map(([what, facts]): (typeof bad)[number] => [
+    what.startsWith("a message") ? "P4" : "P2",
+    what,
+    recordOf(runWith({ log: logOf(["run.queued"], started(1), ...facts, ["run.succeeded"]) })),
+  ]),
   [
     "P3",
     "two ends",
@@ -185,7 +230,7 @@ const bad: readonly (readonly [string, string, TortureRecord])[] = [
           toolStarted,
           ["tool.finished", { callId: "c1", ok: false }],
           started(2),
-          ["tool.output", { callId: "c1" }],
+          begun,
           ["run.succeeded"],
         ),
       }),
@@ -242,15 +287,7 @@ const bad: readonly (readonly [string, string, TortureRecord])[] = [
     "a call that completed twice",
     recordOf(
       runWith({
-        log: logOf(
-          ["run.queued"],
-          started(1),
-          toolStarted,
-          toolFinished,
-          toolStarted,
-          toolFinished,
-          ["run.succeeded"],
-        ),
+        log: logOf(["run.queued"], started(1), ...call, ...call, ["run.succeeded"]),
       }),
     ),
   ],

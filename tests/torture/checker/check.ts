@@ -4,8 +4,9 @@ import { checkExecutions } from "./check-executions.ts";
 import { checkIdempotency } from "./check-idempotency.ts";
 import { checkLog } from "./check-log.ts";
 import { checkReaders } from "./check-readers.ts";
+import { checkWords } from "./check-words.ts";
 
-const ofOneRun = [checkLog, checkReaders, checkCancel, checkExecutions, checkStrangers];
+const ofOneRun = [checkLog, checkReaders, checkWords, checkCancel, checkExecutions, checkStrangers];
 
 /** Holds everything that was seen against the promises (tests/torture/README.md). Empty: all were kept. */
 export function check(record: TortureRecord): readonly Violation[] {

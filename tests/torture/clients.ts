@@ -53,7 +53,7 @@ export async function playClient(client: Client): Promise<void> {
     if (isPatient && first) {
       await Promise.race([first.over, sleep(30_000)]);
       // Most often the run is over, and the cancel changes nothing.
-      if (client.random.chance(15)) await cancelSometime(client, run, 0);
+      if (client.random.chance(40)) await cancelSometime(client, run, 0);
     } else await sleep(client.random.between(0, 1_500));
     await waitForRoom(client, runs);
   }

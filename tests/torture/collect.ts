@@ -58,7 +58,7 @@ async function recordOf(
     projectId,
     status,
     log: await readLog(api, runId),
-    frames: isOver ? await (await api.stream(projectId, runId)).toEnd() : [],
+    frames: isOver ? await (await api.stream(projectId, runId)).toEnd() : null,
     readers: isOver ? run.readers.map((reader) => reader.record()) : [],
     cancels: run.cancels,
     executions: await executionsOf(stage, run),

@@ -66,7 +66,8 @@ export interface RunRecord {
   /** Status of `GET …/runs/:id` at the very end. */
   readonly status: string;
   readonly log: readonly LoggedEvent[];
-  readonly frames: readonly SeenFrame[];
+  /** Null: the run is not over, so its stream has no end. */
+  readonly frames: readonly SeenFrame[] | null;
   readonly readers: readonly ReaderRecord[];
   readonly cancels: readonly CancelAnswer[];
   readonly executions: readonly Execution[];

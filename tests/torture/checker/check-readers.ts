@@ -2,6 +2,7 @@ import type { ReaderRecord, RunRecord, Violation } from "../record.ts";
 
 /** P2: whoever followed, with however many connections, has what the log has. P3: it was let go only behind the end. */
 export function checkReaders({ runId, log, frames, readers }: RunRecord): readonly Violation[] {
+  if (frames === null) return [];
   const violations: Violation[] = [];
   const report = (promise: Violation["promise"], evidence: string): void => {
     violations.push({ promise, runId, evidence });

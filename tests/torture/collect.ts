@@ -18,6 +18,7 @@ export async function collect(
   const api = new Api(stage.platform.url, stage.platform.apiKey);
   const all = [...ledger.runs.values()];
   await untilQuiet(api, all, stuckMs);
+  await sleep(Math.max(0, stage.faultsUntil - Date.now()));
   const runs: RunRecord[] = [];
   for (const run of all) {
     const { status } = await api.run(run.projectId, run.runId);
@@ -51,8 +52,6 @@ async function recordOf(
 ): Promise<RunRecord> {
   const { runId, projectId, title, messages } = run;
   const isOver = over.has(status);
-  const paths = [`/v1/streams/runs/${runId}`, `/v1/projects/${projectId}/runs/${runId}/stream`];
-  const strangers = await Promise.all(paths.map((path) => stage.stranger.request("GET", path)));
   return {
     runId,
     projectId,
@@ -64,8 +63,28 @@ async function recordOf(
     executions: await executionsOf(stage, run),
     messages,
     modelCalls: requestsOf(stage.model.log(), title).map(({ at }) => ({ at })),
-    strangerStatuses: strangers.map((answer) => answer.status),
+    strangerStatuses: await strangerStatuses(stage.stranger, run),
   };
+}
+
+/** What another tenant is told of the run, and when it would end it. */
+async function strangerStatuses(
+  stranger: Api,
+  { runId, projectId }: ClientRun,
+): Promise<readonly number[]> {
+  const path = `/v1/projects/${projectId}/runs/${runId}`;
+  const tries = [
+    ["GET", `/v1/streams/runs/${runId}`],
+    ["GET", `${path}/stream`],
+    ["GET", path],
+    ["POST", `${path}/cancel`],
+  ] as const;
+  const asked = tries.map(async ([method, at]) => {
+    const response = await stranger.fetch(method, at);
+    await response.body?.cancel();
+    return response.status;
+  });
+  return Promise.all(asked);
 }
 
 async function readLog(api: Api, runId: string): Promise<readonly LoggedEvent[]> {

@@ -75,6 +75,17 @@ export const mechanisms: Readonly<Record<string, Mechanism>> = {
     breaks: ["P6"],
     cuts: [cut(/sameKey\.fingerprint === \w+ \? "known" : "mismatch"/, '"known"')],
   },
+  tenants: {
+    breaks: ["P7"],
+    cuts: [
+      // An id finds its object only together with its org.
+      cut(/run: \(orgId, runId\) => `\$\{orgId\}\//, "run: (orgId, runId) => `of-all/"),
+      cut(
+        /thread: \(orgId, projectId\) => `\$\{orgId\}\//,
+        "thread: (orgId, projectId) => `of-all/",
+      ),
+    ],
+  },
   "reader-cursor": {
     breaks: ["P2"],
     cuts: [cut(/this\.#source\.project\(rows, this\.#cursor\)/, "this.#source.project(rows, 0)")],

@@ -14,7 +14,9 @@ import type { FaultRates } from "./bundle/binding-faults.ts";
 import type { Random } from "./random.ts";
 
 const leaseMs = 4_000;
-const percents = { d1: 3, r2: 3, lost: 35, doubled: 20, late: 20 };
+/** About what the platform and the runners need. */
+const startMs = 10_000;
+const percents = { d1: 3, r2: 6, lost: 35, doubled: 20, late: 20 };
 
 /** A runner's place: its disk and its clock stay when it is killed and another takes it. */
 export interface RunnerPlace {
@@ -33,22 +35,29 @@ export interface Stage {
   readonly api: Api;
   readonly stranger: Api;
   readonly places: readonly [RunnerPlace, RunnerPlace];
+  /** Unix ms; from then on the edge's bindings work. */
+  readonly faultsUntil: number;
 }
 
 export interface StageSettings {
   readonly random: Random;
-  readonly faultsUntil: number;
+  /** How long the storm goes on once the stage is set. */
+  readonly seconds: number;
   readonly removed: string | undefined;
 }
 
-export async function setStage({ random, faultsUntil, removed }: StageSettings): Promise<Stage> {
+export async function setStage({ random, seconds, removed }: StageSettings): Promise<Stage> {
+  const build = await buildFaultyWorker(removed);
+  const faultsUntil = Date.now() + startMs + seconds * 1_000;
   const rates: FaultRates = { until: faultsUntil, ...percents };
   const platform = await startPlatform({
-    build: await buildFaultyWorker(removed),
+    build,
     vars: {
       LEASE_MS: String(leaseMs),
       MAX_ATTEMPTS: "6",
       LONG_POLL_MS: "2000",
+      // Runs that are over leave their objects while others still run, and readers still read.
+      ARCHIVE_AFTER_MS: "3000",
       LIMIT_REQUESTS_PER_SECOND: "5000",
       TORTURE_FAULTS: JSON.stringify(rates),
     },
@@ -72,7 +81,7 @@ export async function setStage({ random, faultsUntil, removed }: StageSettings):
     await openPlace({ ...base, env: { ...env, NODE_OPTIONS: await skewedClock(skewMs) } }),
   ] as const;
   const api = new ApiClient(outside.url, platform.apiKey);
-  return { platform, model, outside, inside, api, stranger, places };
+  return { platform, model, outside, inside, api, stranger, places, faultsUntil };
 }
 
 async function openPlace(options: Parameters<typeof startRunner>[0]): Promise<RunnerPlace> {

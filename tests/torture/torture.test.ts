@@ -22,8 +22,7 @@ it(
     const random = new Random(seed);
     const tally = new Tally();
     const ledger: Ledger = { creates: [], runs: new Map() };
-    const faultsUntil = Date.now() + setUpMs + seconds * 1_000;
-    const stage = await setStage({ random: random.branch(), faultsUntil, removed });
+    const stage = await setStage({ random: random.branch(), seconds, removed });
     const stopAt = Date.now() + seconds * 1_000;
     const deadline = stopAt + settleMs;
     const playing = Array.from({ length: clients }, () =>

@@ -13,13 +13,18 @@ export function checkLog({ runId, status, log }: RunRecord): readonly Violation[
   if (!isOver) report("P1", `it is still ${status}`);
   const gap = log.findIndex(({ seq }, index) => seq !== index + 1);
   if (gap !== -1) report("P2", `event ${gap + 1} has number ${log[gap]?.seq}`);
-  const ends = log.filter(({ type }) => isTerminal(type));
-  if (ends.length !== (isOver ? 1 : 0)) report("P3", `${ends.length} terminal events`);
-  else if (isOver && ends[0] !== log.at(-1))
-    report("P3", `${log.length - (ends[0]?.seq ?? 0)} events behind it`);
+  for (const evidence of findEnds(log, isOver)) report("P3", evidence);
   for (const evidence of [...findStrays(log), ...findLate(log)]) report("P4", evidence);
   for (const evidence of findRepeated(log)) report("P9", evidence);
   return violations;
+}
+
+function findEnds(log: readonly LoggedEvent[], isOver: boolean): readonly string[] {
+  const ends = log.filter(({ type }) => isTerminal(type));
+  if (ends.length !== (isOver ? 1 : 0)) return [`${ends.length} terminal events`];
+  const [end] = ends;
+  const behind = end === undefined ? 0 : log.length - 1 - log.indexOf(end);
+  return behind === 0 ? [] : [`${behind} events behind it`];
 }
 
 /** What is open, and everything that ever was. */

@@ -83,3 +83,15 @@ it("cuts, refuses, and lets in again", async () => {
   const [bytes] = (await once(welcome, "data")) as [Buffer];
   expect(bytes.toString()).toBe("hello");
 });
+
+it("loses what is said behind so many pieces", async () => {
+  const { proxy, client, echoed, received } = await makeLine();
+  proxy.fateOf = () => ({ fate: "lose_messages", afterPieces: 1 });
+  for (const piece of ["a", "b", "c"]) {
+    client.write(piece);
+    await expect.poll(received).toContain(piece);
+    if (piece !== "c") await expect.poll(echoed).toContain(piece);
+  }
+  await expect.poll(() => proxy.losses).toBe(1);
+  expect(echoed()).toBe("ab");
+});

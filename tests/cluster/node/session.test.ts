@@ -49,7 +49,7 @@ describe("a session on a real node", () => {
 
   it("ends when its run is cancelled", async () => {
     await bench.apply("cancelled", { build: [mark("a"), hold] });
-    const run = await bench.followUntilHeld("cancelled");
+    const run = await bench.followUntil("cancelled", "holding\n");
     await bench.platform.api.cancel(run.projectId, run.runId);
     const frames = await run.stream.toEnd();
     expect(frames.map(nameOf).at(-1)).toBe("cancelled");
@@ -59,7 +59,7 @@ describe("a session on a real node", () => {
 
   it("pauses, its pod goes, and it goes on where it was", async () => {
     await bench.apply("paused", { build: [mark("a"), hold, mark("b"), { text: "Done." }] });
-    const run = await bench.followUntilHeld("paused");
+    const run = await bench.followUntil("paused", "holding\n");
     await bench.patch("paused", { desiredState: "Stopped" });
     await run.stream.untilNamed("run.waiting");
     await bench.untilPhase("paused", "Stopped", "Stopped");
@@ -74,7 +74,7 @@ describe("a session on a real node", () => {
 
   it("is cancelled when it is deleted, and leaves nothing", async () => {
     await bench.apply("deleted", { build: [mark("a"), hold] });
-    const run = await bench.followUntilHeld("deleted");
+    const run = await bench.followUntil("deleted", "holding\n");
     await bench.kubectl("delete", "ags", "deleted", "--timeout=60s");
     const frames = await run.stream.toEnd();
     expect(frames.map(nameOf).at(-1)).toBe("cancelled");

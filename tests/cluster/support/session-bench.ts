@@ -14,7 +14,7 @@ import { archiveOf, type RealNode, startRealNode } from "./real-node.ts";
 
 /** Where the chart's own pods are; sessions are elsewhere. */
 const releaseNamespace = "millrace";
-const sessionNamespace = "agents";
+export const sessionNamespace = "agents";
 /** In whose name the operator makes the sessions of the edge's users. */
 const edgeUser = "edge-user";
 
@@ -108,11 +108,18 @@ export class SessionBench {
     return { projectId, runId, stream: await this.platform.api.stream(projectId, runId) };
   }
 
-  /** The same, until the scenario's command says that it holds. */
-  async followUntilHeld(name: string): Promise<FollowedSession> {
+  /** The same, until a command of the scenario has printed this. */
+  async followUntil(name: string, printed: string): Promise<FollowedSession> {
     const run = await this.follow(name);
-    await run.stream.until(({ data }) => data["chunk"] === "holding\n");
+    await run.stream.until(({ data }) => data["chunk"] === printed);
     return run;
+  }
+
+  /** kill -9 of both replicas; the Deployment brings others. */
+  async killOperator(): Promise<void> {
+    const pods = ["pods", "-l", "app.kubernetes.io/component=operator"];
+    const now = ["--force", "--grace-period=0"];
+    await this.node.kubectl("-n", releaseNamespace, "delete", ...pods, ...now);
   }
 
   /** Path → text of the files that a user downloads of the run. */

@@ -34,6 +34,8 @@ const claimedSoonMs = 250;
 export class Outbox {
   readonly #parts: Parts;
   readonly #busy = new Set<DueKey>();
+  /** Of the first attempt, when the pool was asked before the run was written. */
+  #offered: Promise<void> | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -82,12 +84,19 @@ export class Outbox {
     const { orgId, runId } = record.spec;
     const { attempt } = record.state;
     if (env.DISPATCH_FAST_PATH !== "off") {
-      await Promise.allSettled([this.offer(attempt)]);
+      const offered = this.#offered ?? this.offer(attempt);
+      this.#offered = null;
+      await Promise.allSettled([offered]);
       await scheduler.wait(claimedSoonMs);
       // An idle runner has it by now, and nothing is left to ask the queue for.
       if (record.state.attempt !== attempt || record.state.stage.kind !== "dispatched") return;
     }
     await Promise.allSettled([env.DISPATCH.send({ orgId, runId, attempt })]);
+  }
+
+  /** The pool has been asked for the first attempt already: the dispatch that follows need not. */
+  offeredFirst(answer: Promise<void>): void {
+    this.#offered = answer;
   }
 
   offer(attempt: number): Promise<void> {

@@ -31,6 +31,7 @@ import {
 } from "./run-rpc.ts";
 import { isInCluster, resumeRun, revokeTokens, stopRun, takeReport } from "./session-acts.ts";
 import { createdState } from "./state.ts";
+import { offerAttempt } from "./sessions.ts";
 import { RunStore } from "./store.ts";
 import { readTimings, timingsOf } from "./timings.ts";
 import { answerDue, performEffect } from "./answer-due.ts";
@@ -67,6 +68,7 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
       return;
     }
     const now = Date.now();
+    const offered = release === undefined ? null : this.#offerFirst(spec);
     // Not before: asking for a run that is not there must not make storage.
     applyMigrations(this.ctx.storage, runMigrations);
     this.#store.save("spec", spec);
@@ -79,6 +81,7 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     });
     owe(draft, ["index"], draft.tail);
     if (release !== undefined) draft.releaseTo(release);
+    if (offered !== null) run.outbox.offeredFirst(offered);
     run.record.commit(draft);
     this.#run = run;
   }
@@ -249,6 +252,17 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
     } catch {
       this.#alarm.set(Date.now() + 5_000);
     }
+  }
+
+  /**
+   * Before anything is written: what leaves an object waits until the writes before it are on disk, and the runner can be on
+   * its way meanwhile. If the object dies here, the runner finds nothing to claim, and the thread's alarm begins again.
+   */
+  #offerFirst(spec: RunSpec): Promise<void> | null {
+    if (this.env.DISPATCH_FAST_PATH === "off") return null;
+    const answer = offerAttempt(this.env, spec, 1);
+    this.ctx.waitUntil(answer.catch(() => undefined));
+    return answer;
   }
 
   #release({ record }: OpenRun, release: Release): void {

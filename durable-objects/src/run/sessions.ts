@@ -1,4 +1,4 @@
-import { limits, type SessionRun, type SessionStop } from "@millrace/contracts";
+import { limits, type RunSpec, type SessionRun, type SessionStop } from "@millrace/contracts";
 import type { PlatformEnv } from "../platform-env.ts";
 import type { PoolRpc, WaitingRun } from "../pool/pool-rpc.ts";
 import { poolStub } from "../stubs.ts";
@@ -15,13 +15,8 @@ export class Sessions {
     this.#record = record;
   }
 
-  /** Offers the attempt to a runner, or has a session started for it. */
-  async offer(attempt: number): Promise<void> {
-    const { spec } = this.#record;
-    const { orgId, projectId, runId } = spec;
-    const waiting: WaitingRun = { orgId, projectId, runId, attempt };
-    const isCluster = spec.workspaceBackend === "cluster";
-    await this.#pool().enqueue(isCluster ? { ...waiting, spec } : waiting);
+  offer(attempt: number): Promise<void> {
+    return offerAttempt(this.#env, this.#record.spec, attempt);
   }
 
   withdraw(): Promise<void> {
@@ -58,6 +53,14 @@ export class Sessions {
     const { orgId, pool } = this.#record.spec;
     return poolStub(this.#env, orgId, pool);
   }
+}
+
+/** Has the pool offer the attempt to a runner, or have a session started for it. */
+export function offerAttempt(env: PlatformEnv, spec: RunSpec, attempt: number): Promise<void> {
+  const { orgId, projectId, runId, pool } = spec;
+  const waiting: WaitingRun = { orgId, projectId, runId, attempt };
+  const isCluster = spec.workspaceBackend === "cluster";
+  return poolStub(env, orgId, pool).enqueue(isCluster ? { ...waiting, spec } : waiting);
 }
 
 function byOf(stage: string): "cancel" | "stop" | null {

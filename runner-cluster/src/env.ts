@@ -112,6 +112,8 @@ export function describeEnv(): string {
     ...knobs,
     `  ${"AGENT_PROVIDER".padEnd(20)} provider of runs that name none (the first with a key)`,
     `  ${"AGENT_MODEL".padEnd(20)} model of runs that name none (the provider's default)`,
+    `  ${"AGENT_TEMPERATURE".padEnd(20)} of every model call, 0 to 2 (the provider's default)`,
+    `  ${"AGENT_MAX_TOKENS".padEnd(20)} bound on each answer of the model (the provider's default)`,
     "",
     "Keys, models, base URLs and options of the providers:",
     "",

@@ -280,25 +280,3 @@ describe("a run that fails", () => {
     expect(await prompts(title)).toBe(2);
   });
 });
-
-describe("a secret of the session", () => {
-  it("shows in no event, step or request, also when output brings it in pieces", async ({
-    expect,
-  }) => {
-    const secret = "of-the-session-4711";
-    const title = newTitle();
-    const command = `printf 'a of-the-ses'; sleep 0.3; printf 'sion-%s b' 4711; printf '%s' '${secret}' >&2`;
-    const prompt = scripted(title, {
-      plan: [{ text: "{}" }],
-      build: [{ toolCalls: [commandCall(command)] }, { text: `It is ${secret}.` }],
-    });
-    const { attempt, done, of, lines } = start(prompt, { secrets: [secret] });
-    await done;
-    expect(attempt.outcome).toMatchObject({ kind: "succeeded", output: "It is [redacted]." });
-    const said = of("tool.output").map(({ data }) => data.chunk);
-    expect(said.join("")).toContain("a [redacted] b");
-    const [, , after] = await server.requests(title);
-    const seen = [attempt.events, attempt.newSteps, after?.messages.slice(2), lines];
-    expect(JSON.stringify(seen)).not.toContain("session-4711");
-  });
-});

@@ -31,10 +31,17 @@ const ProviderVariables = z.object(
 
 /** The part of the runner's environment that says which models it can reach, and how. */
 export const ProviderEnv = z
-  .looseObject({ AGENT_PROVIDER: AgentProvider, AGENT_MODEL: Optional })
+  .looseObject({
+    AGENT_PROVIDER: AgentProvider,
+    AGENT_MODEL: Optional,
+    AGENT_TEMPERATURE: z.coerce.number().min(0).max(2).optional(),
+    AGENT_MAX_TOKENS: z.coerce.number().int().positive().optional(),
+  })
   .transform((raw) => ({
     agentProvider: raw.AGENT_PROVIDER,
     agentModel: raw.AGENT_MODEL,
+    temperature: raw.AGENT_TEMPERATURE,
+    maxTokens: raw.AGENT_MAX_TOKENS,
     variables: ProviderVariables.parse(raw) as Readonly<Record<string, string | undefined>>,
   }));
 export type ProviderEnv = z.output<typeof ProviderEnv>;

@@ -20,6 +20,8 @@ export interface Provider {
   readonly headersFromEnv?: Readonly<Record<string, string>>;
   /** Fields that this provider needs in the request body. */
   readonly body?: Readonly<Record<string, unknown>>;
+  /** What it calls the bound on an answer's tokens; `max_tokens` when it says nothing here. */
+  readonly maxTokensField?: string;
   /** False: it refuses `stream_options`, and reports usage in its last chunk unasked. */
   readonly asksForUsage: boolean;
 }
@@ -33,6 +35,8 @@ export const providers: readonly Provider[] = [
     baseUrlEnv: ["OPENAI_BASE_URL", "OPENAI_API_BASE"],
     baseUrl: "https://api.openai.com/v1",
     defaultModel: "gpt-5",
+    // Its reasoning models refuse `max_tokens`.
+    maxTokensField: "max_completion_tokens",
     asksForUsage: true,
   },
   {

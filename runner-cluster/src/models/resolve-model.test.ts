@@ -101,6 +101,39 @@ describe("the model of a run", () => {
   });
 });
 
+const bodyOf = (raw: Readonly<Record<string, string>>) => {
+  const resolution = resolveModel(nobody, env(raw));
+  return resolution.ok ? resolution.resolved.body : resolution.error;
+};
+
+describe("how a model is asked", () => {
+  it("is left to the provider when nobody says", ({ expect }) => {
+    expect(bodyOf({ OPENAI_API_KEY: "o" })).toEqual({});
+  });
+
+  it("is said in the provider's words, beside what it needs anyway", ({ expect }) => {
+    const asked = { AGENT_TEMPERATURE: "0", AGENT_MAX_TOKENS: "500" };
+    expect(bodyOf({ OPENAI_API_KEY: "o", ...asked })).toEqual({
+      temperature: 0,
+      max_completion_tokens: 500,
+    });
+    expect(bodyOf({ ZAI_API_KEY: "z", ...asked })).toEqual({
+      tool_stream: true,
+      temperature: 0,
+      max_tokens: 500,
+    });
+  });
+
+  it.for([
+    { AGENT_TEMPERATURE: "3" },
+    { AGENT_TEMPERATURE: "warm" },
+    { AGENT_MAX_TOKENS: "0" },
+    { AGENT_MAX_TOKENS: "1.5" },
+  ])("cannot be %o", (raw, { expect }) => {
+    expect(ProviderEnv.safeParse(raw).success).toBe(false);
+  });
+});
+
 describe("the provider environment", () => {
   it("refuses a provider that nobody knows", ({ expect }) => {
     expect(ProviderEnv.safeParse({ AGENT_PROVIDER: "acme" }).success).toBe(false);

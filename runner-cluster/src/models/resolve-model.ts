@@ -64,8 +64,16 @@ function reach(provider: Provider, env: ProviderEnv) {
       firstSet(provider.baseUrlEnv, env) ??
       (useAlternative ? alternative.baseUrl : provider.baseUrl),
     headers: Object.fromEntries(headers),
-    body: provider.body ?? {},
+    body: { ...provider.body, ...samplingOf(provider, env) },
     asksForUsage: provider.asksForUsage,
+  };
+}
+
+/** Nothing is sent that nobody asked for: some models take neither. */
+function samplingOf(provider: Provider, { temperature, maxTokens }: ProviderEnv) {
+  return {
+    ...(temperature !== undefined && { temperature }),
+    ...(maxTokens !== undefined && { [provider.maxTokensField ?? "max_tokens"]: maxTokens }),
   };
 }
 

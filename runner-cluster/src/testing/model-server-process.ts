@@ -12,6 +12,7 @@ export interface SeenRequest {
   readonly prompt: string;
   readonly messages: readonly { readonly role: string; readonly content: unknown }[];
   readonly tools: readonly string[];
+  readonly sampling: Readonly<Record<string, unknown>>;
   readonly completed: boolean;
 }
 

@@ -15,10 +15,21 @@ export interface RequestRecord {
   readonly prompt: string;
   readonly messages: readonly unknown[];
   readonly tools: readonly string[];
+  /** As they came: what the client did not send is not there. */
+  readonly sampling: Readonly<Record<string, unknown>>;
   endedAt: number | null;
   /** The client read the whole answer; false also when it went away. */
   completed: boolean;
 }
+
+const samplingFields: ReadonlySet<string> = new Set([
+  "temperature",
+  "max_tokens",
+  "max_completion_tokens",
+]);
+
+const samplingOf = (request: ModelRequest) =>
+  Object.fromEntries(Object.entries(request).filter(([name]) => samplingFields.has(name)));
 
 const maxRecords = 5_000;
 
@@ -42,6 +53,7 @@ export class RequestLog {
       prompt: selected.prompt,
       messages: request.messages,
       tools: (request.tools ?? []).map((tool) => tool.function.name),
+      sampling: samplingOf(request),
       endedAt: null,
       completed: false,
     };

@@ -1,6 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { limits } from "@millrace/contracts";
-import { except } from "hono/combine";
 import { requestId } from "hono/request-id";
 import type { EdgeEnv } from "./edge-env.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
@@ -43,8 +42,7 @@ app.notFound(answerNotFound);
 app.onError(answerCrash);
 
 app.use(requestId());
-// Runners are no web pages, and a socket's handshake takes no more headers.
-app.use(except("/runner/*", allowOrigins()));
+app.use(allowOrigins({ except: "/runner/" }));
 
 const v1ApiKey = requireApiKey();
 const v1Rate = limitRequests();

@@ -110,6 +110,7 @@ describe("a web page", () => {
       const got = await ask("/v1/projects", { headers: { origin } });
       expect(got.headers.get("access-control-allow-origin")).toBe(origin);
       expect(got.headers.get("access-control-expose-headers")).toContain("x-run-id");
+      expect(got.headers.get("vary")).toBe("Origin");
       await got.text();
       const refused = await ask("/v1/projects", { headers: { origin }, key: "wrong" });
       expect(refused.headers.get("access-control-allow-origin")).toBe(origin);

@@ -104,7 +104,9 @@ export class OpenStream {
     const { store, readers } = this.#parts;
     const now = Date.now();
     const rows = packRows(batch.lines, { first: this.#tail + 1, at: now });
-    const state = batch.isChanged ? { ...batch.state, touchedAt: now } : this.#state;
+    // Only a TTL asks when the stream was last used: without one, an append writes its messages and no more.
+    const isTouched = batch.isChanged && batch.state.ttlSeconds !== null;
+    const state = isTouched ? { ...batch.state, touchedAt: now } : batch.state;
     store.transaction(() => {
       for (const row of rows) store.insertRow(row, 0);
       for (const producer of batch.producers.values()) store.saveProducer(producer);
@@ -196,8 +198,8 @@ class Batch {
       this.#room -= size;
       this.lines.push(...lines);
       if (producer !== null) this.producers.set(producer.id, producer);
-      const streamSeq = request.streamSeq ?? this.state.streamSeq;
-      this.state = { ...this.state, streamSeq };
+      const { streamSeq } = request;
+      if (streamSeq !== null) this.state = { ...this.state, streamSeq };
       if (close) this.state = { ...this.state, closed: true, closedBy: producer };
     }
     const tail = this.#first + this.lines.length;

@@ -11,10 +11,11 @@ const drainFactor = 16;
 /** Refuses a body over `maxBytes`, whether or not it says its length. */
 export const bodyLimit = (maxBytes: number): MiddlewareHandler<EdgeEnv> =>
   async function limitBody(c, next) {
-    const stream = c.req.raw.body;
     const declared = c.req.header("content-length");
-    const isFine = declared === undefined ? stream === null : Number(declared) <= maxBytes;
-    if (isFine) return next();
+    // Looking at the body makes a stream of it: only when its length is not known.
+    if (declared !== undefined && Number(declared) <= maxBytes) return next();
+    const stream = c.req.raw.body;
+    if (declared === undefined && stream === null) return next();
     const body = stream && (await readUpTo(stream, maxBytes));
     if (body === null) {
       return problem(c, "payload_too_large", {

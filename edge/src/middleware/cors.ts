@@ -20,8 +20,42 @@ export function isAllowedOrigin(env: Pick<PlatformEnv, "CORS_ORIGINS">, origin: 
   return allowed.includes("*") || allowed.includes(origin);
 }
 
-/** Cross-origin access for the configured origins. */
-export const allowOrigins = (): MiddlewareHandler<EdgeEnv> =>
+const exposedHeaders = [
+  "content-disposition",
+  "etag",
+  "location",
+  "retry-after",
+  "x-request-id",
+  "x-run-id",
+  ...Object.values(streamHeaders),
+];
+
+/**
+ * Cross-origin access for the configured origins. Only a preflight is left to Hono, which answers it: what is set before there is
+ * an answer costs one set of headers, what is added to an answer costs another answer. Not for paths under `except`: runners are
+ * no web pages, and a socket's handshake takes no more headers.
+ */
+export const allowOrigins = ({
+  except,
+}: {
+  readonly except: string;
+}): MiddlewareHandler<EdgeEnv> => {
+  const exposed = exposedHeaders.join(",");
+  const preflight = answerPreflight();
+  return async function allowOrigin(c, next) {
+    if (c.req.path.startsWith(except)) return next();
+    if (c.req.method === "OPTIONS") return preflight(c, next);
+    const origin = c.req.header("origin");
+    c.header("vary", "Origin");
+    if (origin !== undefined && isAllowedOrigin(c.env, origin)) {
+      c.header("access-control-allow-origin", origin);
+      c.header("access-control-expose-headers", exposed);
+    }
+    return next();
+  };
+};
+
+const answerPreflight = (): MiddlewareHandler<EdgeEnv> =>
   cors({
     origin: (origin, c) => (isAllowedOrigin(c.env as PlatformEnv, origin) ? origin : null),
     allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
@@ -35,14 +69,6 @@ export const allowOrigins = (): MiddlewareHandler<EdgeEnv> =>
       "x-agent-api-key",
       "x-request-id",
     ],
-    exposeHeaders: [
-      "content-disposition",
-      "etag",
-      "location",
-      "retry-after",
-      "x-request-id",
-      "x-run-id",
-      ...Object.values(streamHeaders),
-    ],
+    exposeHeaders: exposedHeaders,
     maxAge: 600,
   });

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { ApiKeys, bootstrapFirstKey, type ApiKey } from "../api-keys.ts";
 import { bearerOf } from "../bearer.ts";
-import { isSameSecret, sha256Hex } from "../digest.ts";
+import { isSameSecret } from "../digest.ts";
 import type { CallerEnv } from "../edge-env.ts";
 import { logError } from "../log.ts";
 import { problem } from "../problem.ts";
@@ -12,7 +12,7 @@ export const requireApiKey = (keys = new ApiKeys()): MiddlewareHandler<CallerEnv
     const presented = c.req.header("x-agent-api-key") ?? bearerOf(c.req);
     if (presented === undefined) return problem(c, "unauthenticated");
     const now = Date.now();
-    const key = await findKey(c, keys, presented);
+    const key = keys.recall(presented, now) ?? (await findKey(c, keys, presented));
     if (key === null || !isValid(key, now)) return problem(c, "unauthenticated");
     if (key.role === "viewer" && !isRead(c.req.method)) return problem(c, "permission_denied");
     const touched = keys.touch(c.env.DB, key, now);
@@ -30,13 +30,12 @@ async function findKey(
   keys: ApiKeys,
   presented: string,
 ): Promise<ApiKey | null> {
-  const hash = await sha256Hex(presented);
-  const found = await keys.find(c.env.DB, hash, Date.now());
-  if (found !== null) return (await isSameSecret(found.hash, hash)) ? found : null;
+  const found = await keys.find(c.env.DB, presented, Date.now());
+  if (found !== null) return found;
   const first = c.env.AGENT_API_KEY;
   if (first === undefined || first === "" || !(await isSameSecret(presented, first))) return null;
-  await bootstrapFirstKey(c.env.DB, hash, Date.now());
-  return keys.find(c.env.DB, hash, Date.now());
+  await bootstrapFirstKey(c.env.DB, presented, Date.now());
+  return keys.find(c.env.DB, presented, Date.now());
 }
 
 function isValid(key: ApiKey, now: number): boolean {

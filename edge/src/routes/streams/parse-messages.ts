@@ -21,10 +21,12 @@ export function parseMessages(body: Uint8Array, contentType: string): ParsedMess
   return isTooLarge ? { ok: false, code: "too_large" } : { ok: true, lines };
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 /** Undefined for what is no JSON in UTF-8. */
 function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(body));
+    return JSON.parse(decoder.decode(body));
   } catch {
     return undefined;
   }

@@ -18,6 +18,8 @@ export const sessionPod = {
     commandEnvFile: "MILLRACE_COMMAND_ENV_FILE",
     /** Directory with a directory per entry of `spec.secretRefs`: a file per key, for commands. */
     commandSecretsDir: "MILLRACE_COMMAND_SECRETS_DIR",
+    /** The session's `spec.workflow` as JSON; not set when it has none. */
+    workflow: "MILLRACE_WORKFLOW",
   },
   /** Value of `RUNNER_MODE` in a session's pod: one run, one attempt, then exit. */
   mode: "session",

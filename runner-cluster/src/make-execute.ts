@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { EdgeWorkspaceStore } from "./edge/edge-workspace-store.ts";
 import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
@@ -9,6 +10,8 @@ import { openHostWorkspace } from "./workspaces/open-host-workspace.ts";
 
 /** How this runner keeps projects on its disk, as its environment says. */
 export function hostSettings(env: RunnerEnv, runnerId: string, log: Logger): HostSettings {
+  const wish = env.start.kind === "session" ? env.start.workflow : undefined;
+  const folder = join(env.STATE_DIR, "workflow");
   return {
     workspaceRoot: env.WORKSPACE_ROOT,
     runnerId,
@@ -21,6 +24,7 @@ export function hostSettings(env: RunnerEnv, runnerId: string, log: Logger): Hos
       allowLoopback: env.REPOS_FROM_LOOPBACK,
       secretsDir: commandsOf(env.start).secretsDir,
     },
+    ...(wish && { workflow: { wish, folder }, visiblePaths: [folder] }),
     log,
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { OrgId, RunId, sessionPod } from "@millrace/contracts";
 import { z } from "zod";
+import { WorkflowWish } from "./repos/workflow.ts";
 import {
   noCommandSettings,
   readCommandSettings,
@@ -21,6 +22,7 @@ export type StartMode =
       readonly attempt: number;
       readonly readToken: () => string | undefined;
       readonly commands: CommandSettings;
+      readonly workflow: WorkflowWish | undefined;
     };
 
 export type StartResult =
@@ -54,7 +56,16 @@ const Session = z.object({
   [sessionPod.env.tokenFile]: z.string().min(1),
   [sessionPod.env.commandEnvFile]: z.string().optional(),
   [sessionPod.env.commandSecretsDir]: z.string().optional(),
+  [sessionPod.env.workflow]: z.string().transform(parseJson).pipe(WorkflowWish).optional(),
 });
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Reads what a process is here for. A session's variables are its operator's (contracts, session-pod.ts). */
 export function readStart(
@@ -85,6 +96,7 @@ function readSession(raw: Readonly<Record<string, string | undefined>>): StartRe
     attempt: read.data[env.attempt],
     readToken: () => readToken(file),
     commands,
+    workflow: read.data[env.workflow],
   } as const;
   return { ok: true, start };
 }

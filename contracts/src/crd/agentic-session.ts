@@ -18,6 +18,8 @@ const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const quantity = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$/;
 /** Https alone, and nothing in it that could be a credential: those come from `secretRefs`. */
 const gitUrl = /^https:\/\/[^\s/@?#]+(\/[^\s?#]*)?$/;
+/** Neither absolute nor upwards. */
+const folderInside = /^((\.?[^\s/.][^\s/]*)(\/\.?[^\s/.][^\s/]*)*\/?)?$/;
 
 const Name = z.string().min(1).max(253).regex(dnsName);
 const Quantity = z.string().max(32).regex(quantity);
@@ -99,20 +101,37 @@ export const AgenticSessionSpec = z
       .enum(["coding"])
       .default("coding")
       .meta(ruled(immutable("runnerType"))),
-    model: Model.optional(),
+    model: Model.optional().meta(ruled(immutable("model"))),
     repos: z
       .array(Repo)
       .max(20)
       .optional()
-      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["url"] }),
+      .describe("Each is cloned into a directory of its own before the run plans.")
+      .meta({
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["url"],
+        ...ruled(immutable("repos")),
+      }),
     workflow: z
       .object({
         gitUrl: GitUrl,
         branch: Branch.default("main"),
-        path: z.string().max(1024).default(""),
+        path: z
+          .string()
+          .max(1024)
+          .regex(folderInside)
+          .default("")
+          .describe("The folder with AGENTS.md or CLAUDE.md; the repository's root if empty."),
       })
-      .optional(),
-    interactive: z.boolean().default(false).describe("The run may wait for answers."),
+      .optional()
+      .describe(
+        "A repository that says how to work: commands can read it, and the model is given its instructions. Another one counts from the next attempt on.",
+      ),
+    interactive: z
+      .boolean()
+      .default(false)
+      .describe("The run may wait for answers. Not possible yet.")
+      .meta(ruled({ rule: "!self", message: "interactive: a run cannot wait for answers yet" })),
     desiredState: z
       .enum(["Running", "Stopped"])
       .default("Running")
@@ -122,14 +141,23 @@ export const AgenticSessionSpec = z
       .max(64)
       .optional()
       .describe("Another value than before starts the execution anew, from its checkpoint."),
-    timeoutSeconds: Seconds.min(1).default(7200).describe("Of execution, over all attempts."),
+    timeoutSeconds: Seconds.min(1)
+      .default(7200)
+      .describe("Of execution, over all attempts.")
+      .meta(ruled(immutable("timeoutSeconds"))),
     startDeadlineSeconds: Seconds.min(1)
       .default(600)
       .describe("How long an attempt may take until its runner is connected."),
     inactivityTimeoutSeconds: Seconds.default(0).describe(
       "Stops a session that is silent for so long; 0 never does.",
     ),
-    stopOnRunFinished: z.boolean().default(true),
+    stopOnRunFinished: z
+      .boolean()
+      .default(true)
+      .describe("A session is one run, and ends with it. Nothing else is possible yet.")
+      .meta(
+        ruled({ rule: "self", message: "stopOnRunFinished: a session ends with its run, always" }),
+      ),
     retention: z
       .object({
         logs: z
@@ -153,7 +181,14 @@ export const AgenticSessionSpec = z
         `Secrets of the session's namespace that are labelled ${crdGroup}/session-secret=true. Entries whose key is a variable's name become environment variables of commands; .git-credentials, GITHUB_TOKEN and GITLAB_TOKEN serve for cloning and pushing too.`,
       )
       .meta({ "x-kubernetes-list-type": "set" }),
-    mcpServers: z.record(z.string(), McpServer).optional().meta({ maxProperties: 32 }),
+    mcpServers: z
+      .record(z.string(), McpServer)
+      .optional()
+      .describe("Not possible yet.")
+      .meta({
+        maxProperties: 32,
+        ...ruled({ rule: "size(self) == 0", message: "mcpServers: runners cannot use any yet" }),
+      }),
     resources: z.object({ requests: Amounts.optional(), limits: Amounts.optional() }).optional(),
     storage: z
       .object({
@@ -180,7 +215,7 @@ export const AgenticSessionSpec = z
   })
   .meta(
     ruled(
-      ...["threadId", "parent", "image", "owner"].map((name) => ({
+      ...["threadId", "parent", "model", "repos", "image", "owner"].map((name) => ({
         rule: `has(self.${name}) == has(oldSelf.${name})`,
         message: `${name} cannot be added or taken away later`,
       })),

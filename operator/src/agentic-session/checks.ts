@@ -116,9 +116,9 @@ export const checks: readonly Check[] = [
   },
   {
     reason: "RepositoryFailed",
-    cause: `a repository could not be cloned (exit code ${sessionExitCode.repositoryFailed})`,
+    cause: `a repository or the workflow could not be cloned (exit code ${sessionExitCode.repositoryFailed})`,
     retryable: true,
-    remedy: "check `repos`: address, branch, and the credentials in `secretRefs`",
+    remedy: "check `repos` and `workflow`: address, branch, and the credentials in `secretRefs`",
     find: pod.runnerExited(sessionExitCode.repositoryFailed),
   },
   {

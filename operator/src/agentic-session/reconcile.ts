@@ -20,6 +20,7 @@ import type { Plan } from "./plan.ts";
 import type { RunViews } from "./run-views.ts";
 import { runIdOf } from "./run-id.ts";
 import type { SessionSettings } from "./session-settings.ts";
+import { inactiveAt } from "./wishes.ts";
 import { type Session, readSession, sessionKind } from "./session.ts";
 
 export interface ReconcileTools {
@@ -57,7 +58,7 @@ export async function reconcile(
   }
 }
 
-/** The run as it was last told; asked for once by a process that does not know it yet. */
+/** The run as it was last told; asked for by a process that does not know it yet, and before it counts as silent. */
 async function viewRun(
   session: Session,
   { edge, runs }: ReconcileTools,
@@ -65,7 +66,8 @@ async function viewRun(
   const runId = session.status?.runId;
   if (runId === undefined) return runs.ofSession(session.metadata.uid);
   const known = runs.get(runId);
-  if (known) return known;
+  // The platform tells what a run has come to, not each of its events: only it knows whether one is silent.
+  if (known && Date.now() < inactiveAt({ session, run: known })) return known;
   const answer = await edge.readRun(runId);
   // Without the edge pods are still watched; what they come to waits in the status.
   if (!answer.ok && answer.code === "unreachable") return undefined;

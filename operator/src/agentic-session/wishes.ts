@@ -15,7 +15,7 @@ export function wantsRestart({ session }: Facts): boolean {
 }
 
 /** When a session counts as silent; Infinity: never. */
-export function inactiveAt({ session, run }: Facts): number {
+export function inactiveAt({ session, run }: Pick<Facts, "session" | "run">): number {
   const { inactivityTimeoutSeconds } = session.spec;
   if (inactivityTimeoutSeconds === 0 || run?.status !== "running") return Infinity;
   return run.updatedAt + inactivityTimeoutSeconds * 1000;

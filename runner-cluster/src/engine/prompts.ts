@@ -1,5 +1,7 @@
 import type { Claimed, Phase } from "@millrace/contracts";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
+import type { ClonedRepo } from "../repos/cloned-repo.ts";
+import type { Workflow } from "../repos/workflow.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
 import type { Plan } from "./parse-plan.ts";
 
@@ -19,11 +21,30 @@ const phaseRules: Readonly<Record<Phase, string>> = {
 
 /** The system prompt: who the model is, where it is, and what is missing there. */
 export function systemPrompt(phase: Phase, workspace: Pick<Workspace, "root" | "opened">): string {
-  const { missing } = workspace.opened;
-  const notes = missing.length > 0 ? `About this workspace:\n${missing.join("\n")}` : "";
-  const parts = [role, `The workspace is ${workspace.root}.`, rules, phaseRules[phase], notes];
+  const { missing, cloned, workflow } = workspace.opened;
+  const parts = [
+    role,
+    `The workspace is ${workspace.root}.`,
+    rules,
+    phaseRules[phase],
+    cloned ? repoNotes(cloned.repos) : "",
+    missing.length > 0 ? `About this workspace:\n${missing.join("\n")}` : "",
+    workflow ? workflowNotes(workflow) : "",
+  ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
+
+function repoNotes(repos: readonly ClonedRepo[]): string {
+  const lines = repos.map(({ path, url, branch }) => {
+    return `- ${path}/ is ${url}${branch === null ? "" : `, branch ${branch}`}`;
+  });
+  const about =
+    "Repositories that you were given, as plain files: the workspace's own git history begins with them, and what you change is committed for you.";
+  return `${about}\n${lines.join("\n")}`;
+}
+
+const workflowNotes = ({ folder, file, instructions }: Workflow): string =>
+  `How your user wants you to work is in ${folder}, which your commands can read. Its ${file} says:\n\n${instructions}`;
 
 const planInstructions = `First make a plan; do not carry it out yet. Look at what is there with the tools you have. Then answer with at most five lines of notes and the plan as JSON in a fence:
 

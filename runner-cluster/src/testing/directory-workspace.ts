@@ -37,7 +37,7 @@ export function openDirectoryWorkspace(
     root,
     calls,
     guard: () => undefined,
-    opened: { restored: false, missing: [], isolated: false, cloned: null },
+    opened: { restored: false, missing: [], isolated: false, workflow: null, cloned: null },
     resolve: (path) => Promise.resolve(resolveIn(root, path)),
     hides: (path) => /(^|\/)(\.git|node_modules|\.env)(\/|$)/.test(path),
     mutate(write) {

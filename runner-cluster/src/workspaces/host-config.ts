@@ -1,4 +1,5 @@
 import type { Logger } from "../log.ts";
+import type { WorkflowWish } from "../repos/workflow.ts";
 import type { RemoteSettings } from "../repos/git-remote.ts";
 import type { WorkspaceStore } from "./workspace-store.ts";
 
@@ -30,6 +31,8 @@ export interface HostSettings {
   /** Of commands alone; they may hold secrets. The runner's own (PATH, HOME, TMPDIR …) win. */
   readonly commandVariables: Readonly<Record<string, string>>;
   readonly remotes: RemoteSettings;
+  /** Where the session's workflow comes from and goes to; undefined: it has none. */
+  readonly workflow?: { readonly wish: WorkflowWish; readonly folder: string };
   readonly log: Logger;
 }
 

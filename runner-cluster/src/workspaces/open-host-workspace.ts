@@ -1,6 +1,7 @@
 import { mkdir, realpath, rm } from "node:fs/promises";
 import type { Attempt } from "../attempt/attempt.ts";
 import { cloneRepos } from "../repos/clone-repos.ts";
+import { openWorkflow } from "../repos/workflow.ts";
 import type { CageKind } from "./cage.ts";
 import { commitProject } from "./commit-project.ts";
 import { makeRepository } from "./git-skeleton.ts";
@@ -76,12 +77,22 @@ export async function openHostWorkspace(
       { layout, snapshots, store, start, log, assertHeld },
       () => bringRepos(parts),
     );
-    const opened = { ...restored, isolated: cages.isolates };
+    const workflow = await bringWorkflow(config, start.repos);
+    const opened = { ...restored, workflow, isolated: cages.isolates };
     return new HostWorkspace({ ...parts, cages, attempt, opened });
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+async function bringWorkflow(
+  { workflow, remotes }: HostConfig,
+  repos: WorkspaceStart["repos"],
+): Promise<Opened["workflow"]> {
+  if (!workflow) return null;
+  const { wish, folder } = workflow;
+  return openWorkflow(wish, { folder, settings: remotes }, repos);
 }
 
 type RepoParts = Pick<HostParts, "layout" | "lock" | "snapshots" | "start" | "config">;

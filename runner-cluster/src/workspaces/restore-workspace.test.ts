@@ -129,7 +129,13 @@ describe("a runner without the files", () => {
     expect(steps[1]?.pack?.length).toBeLessThan(1_000);
     expect(await first.snapshot(steps[1]?.tree ?? null)).toEqual({ ...steps[1], pack: null });
     const second = await other.open({ attempt: 2, steps });
-    expect(second.opened).toEqual({ restored: true, missing: [], isolated: false, cloned: null });
+    expect(second.opened).toEqual({
+      restored: true,
+      missing: [],
+      isolated: false,
+      workflow: null,
+      cloned: null,
+    });
     expect(read(second, "a") + read(second, "deep/er/b")).toBe("12");
     expect(existsSync(join(second.root, "gone"))).toBe(false);
   });

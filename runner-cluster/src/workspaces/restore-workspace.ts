@@ -23,7 +23,7 @@ export interface RestoreRequest {
   readonly assertHeld: () => void;
 }
 
-type Restored = Omit<Opened, "isolated">;
+type Restored = Omit<Opened, "isolated" | "workflow">;
 
 /**
  * Brings the directory to where the attempt goes on: the end of the last finished run, what the run starts with besides

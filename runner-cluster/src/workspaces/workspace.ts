@@ -1,5 +1,6 @@
 import type { EventData, WorkspaceState } from "@millrace/contracts";
 import type { ClonedRepo } from "../repos/cloned-repo.ts";
+import type { Workflow } from "../repos/workflow.ts";
 import type { RepoRequest } from "../repos/clone-repos.ts";
 
 /** Output of a command as it arrives. Text is valid UTF-16, never a cut character. */
@@ -28,6 +29,8 @@ export interface Opened {
   readonly missing: readonly string[];
   /** Commands see only the project's directory. */
   readonly isolated: boolean;
+  /** How the session wants its run to be worked on. */
+  readonly workflow: Workflow | null;
   /** The run's repositories, and the tree of all files with them; null: it has none. */
   readonly cloned: { readonly repos: readonly ClonedRepo[]; readonly tree: string } | null;
 }

@@ -29,6 +29,10 @@ export class ScriptedPool {
   readonly reports: SessionReport[] = [];
   readonly logs = new Map<string, string>();
   readonly revoked: string[] = [];
+  /** Runs in which something happens all the time: each look at one finds more, and nobody is told. */
+  readonly busy = new Set<string>();
+  /** How often a run was looked at. */
+  readonly looks = new Map<string, number>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
   readonly #sockets = new Set<WebSocket>();
   readonly #confirmed = new Set<string>();
@@ -188,7 +192,12 @@ export class ScriptedPool {
     return what === "logs" ? { key: "k", sizeBytes: 1 } : kept.run;
   }
 
-  #act({ run: { runId, status } }: Kept, what: string): void {
+  #act(kept: Kept, what: string): void {
+    const { runId, status, version } = kept.run;
+    if (what === "") this.looks.set(runId, (this.looks.get(runId) ?? 0) + 1);
+    if (what === "" && this.busy.has(runId)) {
+      kept.run = { ...kept.run, version: version + 1, updatedAt: Date.now() };
+    }
     if (what === "cancel") this.change(runId, { status: "cancelled", completedAt: Date.now() });
     if (what === "stop" && status === "running") this.change(runId, { stopping: true });
     if (what === "resume") {

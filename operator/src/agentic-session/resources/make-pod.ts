@@ -88,7 +88,7 @@ function makeEnv(
   settings: SessionSettings,
 ): readonly Wire<V1EnvVar>[] {
   const { env, paths, mode } = sessionPod;
-  const { model, timeoutSeconds } = session.spec;
+  const { model, timeoutSeconds, workflow } = session.spec;
   const variables: Record<string, string> = {
     [env.mode]: mode,
     EDGE_URL: settings.edgeUrl,
@@ -104,6 +104,7 @@ function makeEnv(
     WORKSPACE_ROOT: paths.workspaces,
     RUN_TIMEOUT_MS: String(timeoutSeconds * 1000),
     DRAIN_DEADLINE_MS: String(Math.max(settings.graceSeconds - 5, 1) * 1000),
+    ...(workflow && { [env.workflow]: JSON.stringify(workflow) }),
     ...(model?.temperature !== undefined && { AGENT_TEMPERATURE: String(model.temperature) }),
     ...(model?.maxTokens !== undefined && { AGENT_MAX_TOKENS: String(model.maxTokens) }),
   };

@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
+import type { AgenticSession } from "@millrace/contracts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkout } from "../../support/build-paths.ts";
+import { releaseAtEnd } from "../../support/cleanup.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+import { hasControlPlane } from "../support/binaries.ts";
+import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
+import { OperatorProcess } from "../support/operator-process.ts";
+import { ScriptedPool } from "../support/scripted-pool.ts";
+
+const definition = join(checkout, "operator/manifests/agenticsessions.millrace.dev.yaml");
+const kind = { group: "millrace.dev", version: "v1alpha1", plural: "agenticsessions" };
+const namespace = "default";
+
+/** No field of a session is ignored: it does something, or the API server refuses it. */
+describe.skipIf(!hasControlPlane)("the spec of a session", () => {
+  let plane: ControlPlane;
+  const pool = new ScriptedPool();
+
+  const objects = () => plane.admin().makeApiClient(CustomObjectsApi);
+  const create = (name: string, spec: Record<string, unknown> = {}) =>
+    objects().createNamespacedCustomObject({
+      ...kind,
+      namespace,
+      body: {
+        apiVersion: "millrace.dev/v1alpha1",
+        kind: "AgenticSession",
+        metadata: { name },
+        spec: { prompt: "do it", ...spec },
+      },
+    });
+  const read = async (name: string) =>
+    (await objects().getNamespacedCustomObject({ ...kind, namespace, name })) as AgenticSession;
+  const patch = (name: string, spec: object) =>
+    plane.kubectl("patch", "ags", name, "--type=merge", "-p", JSON.stringify({ spec }));
+
+  beforeAll(async () => {
+    plane = await startControlPlane();
+    releaseAtEnd(() => plane.stop());
+    await plane.kubectl("apply", "-f", definition);
+    await plane.kubectl("wait", "--for=condition=Established", "crd/agenticsessions.millrace.dev");
+    const edgeUrl = await pool.listen();
+    releaseAtEnd(() => pool.close());
+    const operator = new OperatorProcess(plane, { edgeUrl, sessions: {} });
+    await operator.start();
+    releaseAtEnd(() => operator.kill());
+  });
+
+  const repo = { url: "https://git.example.com/acme/shop.git" };
+
+  it.each([
+    ["interactive", { interactive: true }],
+    ["stopOnRunFinished", { stopOnRunFinished: false }],
+    ["mcpServers", { mcpServers: { docs: { url: "https://mcp.example.com" } } }],
+    ["PATH, HOME", { env: { PATH: "/bin" } }],
+    ["MILLRACE_", { env: { MILLRACE_RUN_ID: "x" } }],
+    ["repos[0].url", { repos: [{ url: "git@github.com:acme/shop.git" }] }],
+    ["repos[0].url", { repos: [{ url: "http://git.example.com/shop" }] }],
+    ["repos[0].url", { repos: [{ url: "https://user:pass@git.example.com/shop" }] }],
+    ["workflow.gitUrl", { workflow: { gitUrl: "file:///etc" } }],
+    ["workflow.path", { workflow: { gitUrl: repo.url, path: "../up" } }],
+    ["model.temperature", { model: { name: "m", temperature: 3 } }],
+  ])("is refused for %s %j", async (named, spec) => {
+    await expect(create("refused", spec)).rejects.toThrow(named);
+  });
+
+  it("cannot change where the run has begun with it", async () => {
+    await create("fixed", { repos: [repo], model: { name: "m" } });
+    await create("bare");
+    const another = { url: "https://git.example.com/acme/other.git" };
+    await expect(patch("fixed", { repos: [another] })).rejects.toThrow(/repos cannot be changed/);
+    await expect(patch("fixed", { model: { name: "n" } })).rejects.toThrow(/model cannot be/);
+    await expect(patch("fixed", { timeoutSeconds: 1 })).rejects.toThrow(/timeoutSeconds cannot/);
+    await expect(patch("bare", { repos: [repo] })).rejects.toThrow(/repos cannot be added/);
+  });
+
+  it("reaches the runner: what the claim does not bring stands in the pod's environment", async () => {
+    const workflow = { gitUrl: repo.url, branch: "main", path: "flows/fix" };
+    const model = { name: "m", temperature: 0.5, maxTokens: 100 };
+    await create("told", { workflow, model, repos: [{ ...repo, autoPush: true }] });
+    await waitUntil("it has a run", () => pool.runOf("told") !== undefined);
+    const runId = pool.runOf("told")?.runId ?? "";
+    expect(pool.runs.get(runId)?.body.repos).toEqual([{ ...repo, branch: null, autoPush: true }]);
+    pool.start(runId);
+    const core = plane.admin().makeApiClient(CoreV1Api);
+    await waitUntil("it has a pod", async () => {
+      const { items } = await core.listNamespacedPod({ namespace });
+      const pod = items.find(({ metadata }) => metadata?.name?.startsWith("told-1"));
+      if (!pod) return false;
+      const variables = pod.spec?.containers[0]?.env?.map(({ name, value }) => [name, value]);
+      expect(Object.fromEntries(variables ?? [])).toMatchObject({
+        MILLRACE_WORKFLOW: JSON.stringify(workflow),
+        AGENT_TEMPERATURE: "0.5",
+        AGENT_MAX_TOKENS: "100",
+      });
+      return true;
+    });
+  });
+
+  it("stops a session that is silent for too long, and none in which something happens", async () => {
+    await create("silent", { inactivityTimeoutSeconds: 1 });
+    await waitUntil("it has a run", () => pool.runOf("silent") !== undefined);
+    const runId = pool.runOf("silent")?.runId ?? "";
+    pool.busy.add(runId);
+    pool.start(runId);
+    pool.change(runId, { status: "running", startedAt: Date.now() });
+    // Each time that its news are a second old the platform is asked for newer ones.
+    const looks = () => pool.looks.get(runId) ?? 0;
+    await waitUntil("it was looked at a few times", () => looks() > 3);
+    expect(pool.runOf("silent")?.stopping).toBe(false);
+    pool.busy.delete(runId);
+    await waitUntil("it is asked to stop", () => pool.runOf("silent")?.stopping === true);
+    await waitUntil(
+      "it says why",
+      async () => (await read("silent")).status?.reason === "Inactive",
+    );
+  });
+});

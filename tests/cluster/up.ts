@@ -5,7 +5,7 @@
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { step } from "../../scripts/progress.ts";
 import { findFreePort } from "../../scripts/free-port.ts";
 import { startLocalEdge, wranglerFailed } from "../../scripts/local-edge.ts";
@@ -16,9 +16,12 @@ import { startModelServer } from "../support/model-server/model-server.ts";
 import { binary } from "./support/binaries.ts";
 import { setup } from "./support/build-node.ts";
 import { chart, helm, setFlags } from "./support/helm.ts";
-import { archiveOf, type RealNode, startRealNode } from "./support/real-node.ts";
+import { archiveOf, nodeValues, type RealNode, startRealNode } from "./support/real-node.ts";
 
 const namespace = "millrace";
+const sessions = "agents";
+/** In whose name runs that were created at the edge become sessions. */
+const edgeUser = "edge-user";
 
 interface Places {
   readonly edgeUrl: string;
@@ -27,24 +30,30 @@ interface Places {
 }
 
 async function install(node: RealNode, { edgeUrl, modelUrl, poolToken }: Places): Promise<void> {
-  await node.importImage(archiveOf("runner"));
-  await node.kubectl("create", "namespace", namespace);
-  const secret = ["-n", namespace, "create", "secret", "generic"];
-  await node.kubectl(...secret, "millrace-pool", `--from-literal=token=${poolToken}`);
-  const key = `--from-literal=OPENAI_API_KEY=${process.env["OPENAI_API_KEY"] ?? "of-nobody"}`;
-  await node.kubectl(...secret, "millrace-providers", key);
+  for (const image of ["runner", "operator"]) await node.importImage(archiveOf(image));
+  const secret = ["create", "secret", "generic"];
+  const inside = await node.expose(modelUrl);
+  const providers = [
+    `--from-literal=OPENAI_API_KEY=${process.env["OPENAI_API_KEY"] ?? "of-nobody"}`,
+    `--from-literal=OPENAI_BASE_URL=${inside}`,
+  ];
+  for (const one of [namespace, sessions]) {
+    await node.kubectl("create", "namespace", one);
+    await node.kubectl("-n", one, ...secret, "millrace-providers", ...providers);
+  }
+  const token = `--from-literal=token=${poolToken}`;
+  await node.kubectl("-n", namespace, ...secret, "millrace-pool", token);
   const values = {
+    ...nodeValues(inside),
     "edge.url": await node.expose(edgeUrl),
-    "edge.cidrs": '["192.168.77.1/32"]',
     "pool.tokenSecret": "millrace-pool",
     "pool.providerSecret": "millrace-providers",
-    "image.registry": "localhost/",
-    "image.runner.tag": "test",
-    "image.pullPolicy": "Never",
-    "runners.env.OPENAI_BASE_URL": await node.expose(modelUrl),
+    "sessions.identities": JSON.stringify([{ owner: "*", user: edgeUser, namespace: sessions }]),
   };
   const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "180s"];
   await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: node.kubeconfig });
+  const who = ["--clusterrole=millrace-edit", `--user=${edgeUser}`];
+  await node.kubectl("-n", sessions, "create", "rolebinding", edgeUser, ...who);
 }
 
 async function start(signal: AbortSignal): Promise<Running> {
@@ -66,7 +75,14 @@ async function start(signal: AbortSignal): Promise<Running> {
   API key     ${secrets.apiKey}
 
   export KUBECONFIG=${node.kubeconfig}
-  ${binary("kubectl")} -n ${namespace} get pods
+  export PATH=${dirname(binary("kubectl"))}:$PATH
+  kubectl apply -f - <<'YAML'
+  apiVersion: millrace.dev/v1alpha1
+  kind: AgenticSession
+  metadata: { name: hello, namespace: ${sessions} }
+  spec: { prompt: "Write a program that counts words" }
+  YAML
+  kubectl -n ${sessions} get ags,pods -w
 `);
   return {
     failed: edge.group.exited.then(() => wranglerFailed("the edge ended", edge.logFile)),

@@ -20,7 +20,6 @@ const identity = { owner: "*", user: "edge-user", group: "edge-users", namespace
 
 const enabled: Values = {
   ...requiredValues,
-  "sessions.enabled": true,
   "sessions.identities": JSON.stringify([identity]),
 };
 

@@ -89,6 +89,18 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
     });
   });
 
+  it("lets sessions out where it lets runners out", async () => {
+    const values = valuesVariants["a model in the cluster"] ?? {};
+    const { egress } = await runnerRules(values);
+    expect(egress.at(-1)).toMatchObject({ ports: [{ port: 8000 }] });
+    const Settings = z.looseObject({ data: z.object({ "sessions.json": z.string() }) });
+    const [settings] = (await render(values)).flatMap((one) => {
+      const parsed = Settings.safeParse(one);
+      return parsed.success ? [parsed.data] : [];
+    });
+    expect(JSON.parse(settings?.data["sessions.json"] ?? "{}")).toMatchObject({ egress });
+  });
+
   it.each([
     ["no edge", { "edge.url": "" }, "edge.url"],
     ["an edge without a scheme", { "edge.url": "edge.example.com" }, "/edge/url"],

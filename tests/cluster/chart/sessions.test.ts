@@ -43,7 +43,7 @@ describe.skipIf(!hasControlPlane)("sessions of the chart", () => {
   let plane: ControlPlane;
 
   const install = (verb: string, setOwner: boolean) => {
-    const values = { ...requiredValues, "sessions.enabled": true, "sessions.setOwner": setOwner };
+    const values = { ...requiredValues, "sessions.setOwner": setOwner };
     return helm([verb, "millrace", chart, ...setFlags(values)], { KUBECONFIG: plane.kubeconfig });
   };
 

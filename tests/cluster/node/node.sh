@@ -47,6 +47,7 @@ first() {   # the namespaces' first process
   start_control_plane
   spawn relay "$NODE_BINARY" "$HERE/relay.ts" "$NODE/api.sock" "$NODE_IP:$API_PORT"
   wait $containerd
+  spawn network-policies "$NODE_BINARY" "$HERE/network-policies/enforce.ts" "$KUBECONFIG"
   start_kubelet
   touch "$NODE/ready"
   while :; do sleep infinity & wait $!; done    # as process 1 bash also reaps what the pods leave behind

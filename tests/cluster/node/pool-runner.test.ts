@@ -6,7 +6,7 @@ import { expectWhole } from "../../support/run-record.ts";
 import { nameOf } from "../../support/sse.ts";
 import { unzip } from "../../support/zip.ts";
 import { chart, helm, setFlags } from "../support/helm.ts";
-import { archiveOf, type RealNode, startRealNode } from "../support/real-node.ts";
+import { archiveOf, nodeValues, type RealNode, startRealNode } from "../support/real-node.ts";
 
 const namespace = "agents";
 
@@ -30,15 +30,14 @@ describe("runners that the chart installs", () => {
     await kubectl(...secret, "millrace-pool", `--from-literal=token=${platform.poolToken}`);
     const key = "--from-literal=OPENAI_API_KEY=sk-test-of-nobody";
     await kubectl(...secret, "millrace-providers", key);
+    const modelUrl = await node.expose(model.url);
     const values = {
+      ...nodeValues(modelUrl),
       "edge.url": await node.expose(platform.url),
-      "edge.cidrs": '["192.168.77.1/32"]',
       "pool.tokenSecret": "millrace-pool",
       "pool.providerSecret": "millrace-providers",
-      "image.registry": "localhost/",
-      "image.runner.tag": "test",
-      "image.pullPolicy": "Never",
-      "runners.env.OPENAI_BASE_URL": await node.expose(model.url),
+      "sessions.enabled": false,
+      "runners.env.OPENAI_BASE_URL": modelUrl,
       "runners.env.OPENAI_MODEL": "gpt-5",
     };
     const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "180s"];

@@ -4,7 +4,15 @@ import { promptFor } from "../../support/model-server/scenario.ts";
 import { attemptsIn, expectRecord } from "../../support/run-record.ts";
 import { nameOf } from "../../support/sse.ts";
 import { waitUntil } from "../../support/wait-until.ts";
-import { type SessionBench, startSessionBench } from "../support/session-bench.ts";
+import { nodeAddress } from "../support/real-node.ts";
+import {
+  listen,
+  listeningPort,
+  type SessionBench,
+  startSessionBench,
+} from "../support/session-bench.ts";
+
+const metadata = "169.254.169.254";
 
 /** A command that nobody lets go on: a run in the middle of it is in a known place. */
 const hold = command("echo holding; sleep 600");
@@ -70,6 +78,36 @@ describe("a session on a real node", () => {
     expect(attemptsIn(frames)).toEqual([1, 2]);
     await bench.untilPhase("paused", "Completed");
     expect((await bench.files(run)).get("trace.txt")).toBe("a\nb\n");
+  });
+
+  it("reaches the edge, and neither metadata, the API server nor another session", async () => {
+    // What a cloud has at this address, here it is the edge once more: at the port that is open elsewhere.
+    await bench.node.exec("ip", "addr", "add", `${metadata}/32`, "dev", "lo");
+    const metadataUrl = await bench.node.expose(bench.platform.url, metadata);
+    const build = [command(`node -e '${listen}'`)];
+    await Promise.all(["shut", "neighbour"].map((name) => bench.apply(name, { build })));
+    await Promise.all(["visitor", "other-visitor"].map((name) => bench.startVisitor(name)));
+    for (const name of ["shut", "neighbour"]) await bench.followUntil(name, "holding\n");
+    const [shut = ""] = await bench.pods("shut");
+    const [neighbour = ""] = await bench.pods("neighbour");
+    const common = {
+      edge: bench.edge,
+      metadata: new URL(metadataUrl).host,
+      api: `${nodeAddress}:16443`,
+      apiService: "10.96.0.1:443",
+      session: await bench.addressOf(neighbour),
+      visitor: await bench.addressOf("pod/other-visitor"),
+    };
+    const closed = { metadata: false, api: false, apiService: false, session: false };
+    const inside = await bench.reachedFrom(shut, {
+      ...common,
+      itself: `127.0.0.1:${listeningPort}`,
+    });
+    expect(inside).toEqual({ ...closed, visitor: false, edge: true, itself: true });
+    // The same ways are open to a pod that no policy selects; but nobody comes into a session's.
+    const outside = await bench.reachedFrom("pod/visitor", common);
+    const open = { metadata: true, api: true, apiService: true, visitor: true, edge: true };
+    expect(outside).toEqual({ ...open, session: false });
   });
 
   it("is cancelled when it is deleted, and leaves nothing", async () => {

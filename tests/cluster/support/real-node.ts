@@ -10,13 +10,30 @@ import { ProcessGroup } from "../../../scripts/process-group.ts";
 import { relay } from "../node/relay.ts";
 import { clusterRoot } from "./binaries.ts";
 import { ClusterAccess } from "./cluster-access.ts";
+import type { Values } from "./helm.ts";
 
 const script = join(import.meta.dirname, "../node/node.sh");
 const relayScript = join(import.meta.dirname, "../node/relay.ts");
 const startTimeoutMs = 180_000;
 /** Of the node, as its pods see it. */
-const nodeAddress = "192.168.77.1";
+export const nodeAddress = "192.168.77.1";
 const run = promisify(execFile);
+
+/** The chart's values for this node: where it differs from a cluster with a network of its own. */
+export const nodeValues = (modelUrl: string): Values => ({
+  "edge.cidrs": JSON.stringify([`${nodeAddress}/32`]),
+  "operator.apiServerPorts": "[16443]",
+  "networkPolicy.egress.rules": JSON.stringify([
+    {
+      ports: [{ protocol: "TCP", port: Number(new URL(modelUrl).port) }],
+      to: [{ ipBlock: { cidr: `${nodeAddress}/32` } }],
+    },
+  ]),
+  "image.registry": "localhost/",
+  "image.runner.tag": "test",
+  "image.operator.tag": "test",
+  "image.pullPolicy": "Never",
+});
 
 /** Where the global setup puts an image. */
 export const archiveOf = (image: string): string => join(clusterRoot, "archives", `${image}.tar`);
@@ -94,21 +111,21 @@ export class RealNode extends ClusterAccess {
     await this.exec("ctr", "images", "import", archive);
   }
 
-  /** Lets pods reach a server on this machine; answers where they find it. */
-  async expose(url: string): Promise<string> {
+  /** Lets pods reach a server on this machine, at an address of the node; answers where they find it. */
+  async expose(url: string, address = nodeAddress): Promise<string> {
     const { hostname, port, pathname } = new URL(url);
-    const socket = join(this.directory, `expose-${port}.sock`);
+    const socket = join(this.directory, `expose-${address}-${port}.sock`);
     this.#servers.push(await relay(socket, `${hostname}:${port}`));
     this.#relays.push(
       await ProcessGroup.spawn({
         command: script,
-        args: ["exec", process.execPath, relayScript, `${nodeAddress}:${port}`, socket],
+        args: ["exec", process.execPath, relayScript, `${address}:${port}`, socket],
         cwd: this.directory,
         env: nodeEnv(this.directory),
-        logFile: join(this.directory, `expose-${port}.log`),
+        logFile: join(this.directory, `expose-${address}-${port}.log`),
       }),
     );
-    return `http://${nodeAddress}:${port}${pathname === "/" ? "" : pathname}`;
+    return `http://${address}:${port}${pathname === "/" ? "" : pathname}`;
   }
 
   async stop(): Promise<void> {

@@ -10,7 +10,7 @@ import type { FrameStream } from "../../support/sse.ts";
 import { unzip } from "../../support/zip.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { chart, helm, setFlags, type Values } from "./helm.ts";
-import { archiveOf, type RealNode, startRealNode } from "./real-node.ts";
+import { archiveOf, nodeValues, type RealNode, startRealNode } from "./real-node.ts";
 
 /** Where the chart's own pods are; sessions are elsewhere. */
 const releaseNamespace = "millrace";
@@ -36,15 +36,35 @@ export async function startSessionBench(values: Values = {}): Promise<SessionBen
   releaseAtEnd(() => node.stop());
   for (const image of ["runner", "operator"]) await node.importImage(archiveOf(image));
   const bench = new SessionBench(platform, model, node);
-  await bench.makeNamespaces(await node.expose(model.url));
-  await bench.install({ "edge.url": await node.expose(platform.url), ...values });
+  const modelUrl = await node.expose(model.url);
+  await bench.makeNamespaces(modelUrl);
+  const edgeUrl = await node.expose(platform.url);
+  bench.edge = new URL(edgeUrl).host;
+  await bench.install({ ...nodeValues(modelUrl), "edge.url": edgeUrl, ...values });
   return bench;
 }
+
+/** A pod that no policy selects; it listens, as those of sessions here may, at `listeningPort`. */
+export const listeningPort = 8080;
+export const listen = `require("net").createServer().listen(${listeningPort}, () => console.log("holding"))`;
+
+/** Tries each address for two seconds. */
+const tryAll = (addresses: Readonly<Record<string, string>>): string => `
+  const reach = (address) => new Promise((resolve) => {
+    const [host, port] = address.split(":");
+    const socket = require("net").connect({ host, port, timeout: 2000 });
+    const end = (reached) => () => (socket.destroy(), resolve(reached));
+    socket.on("connect", end(true)).on("error", end(false)).on("timeout", end(false));
+  });
+  const tries = Object.entries(${JSON.stringify(addresses)}).map(async ([name, address]) => [name, await reach(address)]);
+  Promise.all(tries).then((all) => console.log(JSON.stringify(Object.fromEntries(all))));`;
 
 export class SessionBench {
   readonly platform: Platform;
   readonly model: ModelServer;
   readonly node: RealNode;
+  /** `host:port` of the edge, as pods see it. */
+  edge = "";
 
   constructor(platform: Platform, model: ModelServer, node: RealNode) {
     this.platform = platform;
@@ -113,6 +133,38 @@ export class SessionBench {
     const run = await this.follow(name);
     await run.stream.until(({ data }) => data["chunk"] === printed);
     return run;
+  }
+
+  /** A pod of the runner's image that no policy selects, and that listens. */
+  async startVisitor(name: string): Promise<void> {
+    const container = {
+      name: "visitor",
+      image: "localhost/millrace/runner:test",
+      command: ["node", "-e", listen],
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+    };
+    const seccompProfile = { type: "RuntimeDefault" };
+    const spec = {
+      containers: [container],
+      securityContext: { runAsNonRoot: true, seccompProfile },
+    };
+    const overrides = JSON.stringify({ apiVersion: "v1", spec });
+    await this.kubectl("run", name, `--image=${container.image}`, `--overrides=${overrides}`);
+    await this.kubectl("wait", "--for=condition=Ready", `pod/${name}`, "--timeout=60s");
+  }
+
+  async addressOf(pod: string): Promise<string> {
+    const ip = await this.kubectl("get", pod, "-o", "jsonpath={.status.podIP}");
+    return `${ip}:${listeningPort}`;
+  }
+
+  /** Which of these addresses (`host:port`) a process in the pod reaches. */
+  async reachedFrom(
+    pod: string,
+    addresses: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, boolean>>> {
+    const printed = await this.kubectl("exec", pod, "--", "node", "-e", tryAll(addresses));
+    return JSON.parse(printed) as Readonly<Record<string, boolean>>;
   }
 
   /** kill -9 of both replicas; the Deployment brings others. */
@@ -192,15 +244,9 @@ export class SessionBench {
   async install(values: Values): Promise<void> {
     const identity = { owner: "*", user: edgeUser, namespace: sessionNamespace };
     const all = {
-      "edge.cidrs": '["192.168.77.1/32"]',
       "pool.tokenSecret": "millrace-pool",
       "pool.providerSecret": "millrace-providers",
-      "image.registry": "localhost/",
-      "image.runner.tag": "test",
-      "image.operator.tag": "test",
-      "image.pullPolicy": "Never",
       "runners.enabled": false,
-      "sessions.enabled": true,
       "sessions.identities": JSON.stringify([identity]),
       ...values,
     };

@@ -13,6 +13,14 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
     "networkPolicy.egress.cidrs": '["203.0.113.0/24"]',
     "edge.cidrs": '["198.51.100.7/32"]',
   },
+  "a model in the cluster": {
+    "networkPolicy.egress.rules": JSON.stringify([
+      {
+        ports: [{ protocol: "TCP", port: 8000 }],
+        to: [{ namespaceSelector: { matchLabels: { name: "models" } } }],
+      },
+    ]),
+  },
   "autoscaling on the CPU": { "runners.autoscaling.enabled": true },
   "autoscaling on a metric": {
     "runners.autoscaling.enabled": true,
@@ -33,10 +41,10 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
     "serviceAccounts.runner": "agents",
     "serviceAccounts.operator": "agents-operator",
   },
-  sessions: { "sessions.enabled": true },
-  "sessions of one namespace": { "sessions.enabled": true, "sessions.namespace": "work" },
+  "runners alone": { "sessions.enabled": false },
+  "sessions alone": { "runners.enabled": false },
+  "sessions of one namespace": { "sessions.namespace": "work" },
   "sessions of the edge's users": {
-    "sessions.enabled": true,
     "sessions.identities": '[{"owner":"*","user":"edge-user","namespace":"work"}]',
     "sessions.allowedImages": '["registry.example.com/agents/*"]',
   },

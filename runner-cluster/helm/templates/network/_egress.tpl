@@ -20,6 +20,9 @@
     - ipBlock: { cidr: {{ . | quote }} }
     {{- end }}
 {{- end }}
+{{- with $egress.rules }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "millrace.dnsEgress" -}}

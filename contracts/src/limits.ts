@@ -46,6 +46,11 @@ export const limits = {
   webhookTimeoutMs: 10_000,
   /** How long a secret that was replaced still signs. */
   webhookOldSecretMs: 24 * 60 * 60_000,
+  subscriptionIdMaxChars: 200,
+  /** Streams that one subscription may name; those of a pattern do not count. */
+  subscriptionStreams: 1_000,
+  /** Streams of a subscription that one answer or wake lists, those with something to read first. */
+  subscriptionStreamsShown: 1_000,
   /** Messages of earlier runs that a run is given, newest kept. */
   conversationMaxChars: 400_000,
 } as const;
@@ -57,6 +62,7 @@ export const LimitName = z.enum([
   "readers_per_org",
   "open_runs_per_project",
   "open_runs_per_org",
+  "subscriptions_per_org",
 ]);
 export type LimitName = z.infer<typeof LimitName>;
 
@@ -70,6 +76,7 @@ export const quotaDefaults = {
   /** Runs that were accepted and are not over. */
   openRunsPerProject: 1_000,
   openRunsPerOrg: 10_000,
+  subscriptionsPerOrg: 100,
   /** What one stream may take of its object's storage, which ends at 10 GB. */
   streamBytes: 1024 * 1024 * 1024,
   /** Characters of frames that a run object has received and that are not on disk. */

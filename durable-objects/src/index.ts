@@ -17,4 +17,7 @@ export * from "./stream/message-lines.ts";
 export * from "./stream/state.ts";
 export * from "./stream/stream-object.ts";
 export * from "./stream/stream-rpc.ts";
+export * from "./subscriptions/subscriptions-object.ts";
+export * from "./subscriptions/subscriptions-rpc.ts";
+export { readWakeToken } from "./subscriptions/wake-token.ts";
 export { toBase64 } from "./stream/base64.ts";

@@ -3,6 +3,7 @@ import type { PoolObject } from "./pool/pool-object.ts";
 import type { QuotaVars } from "./quotas.ts";
 import type { RunObject } from "./run/run-object.ts";
 import type { StreamObject } from "./stream/stream-object.ts";
+import type { SubscriptionsObject } from "./subscriptions/subscriptions-object.ts";
 import type { ThreadObject } from "./thread/thread-object.ts";
 
 /** What the dispatch queue carries. A message is a hint: the run object decides whether it still means anything. */
@@ -12,9 +13,16 @@ export interface DispatchMessage {
   readonly attempt: number;
 }
 
-/** What the webhook queue carries. A hint too: the delivery's row in D1 says what is left to do. */
-export interface WebhookMessage {
-  readonly deliveryId: string;
+/**
+ * What the webhook queue carries. A hint too: the delivery's row in D1, or the subscription's own row, says what is left to do.
+ */
+export type WebhookMessage = { readonly deliveryId: string } | { readonly wake: WakeMessage };
+
+/** Which wake of which subscription is to be told to its receiver. */
+export interface WakeMessage {
+  readonly orgId: string;
+  readonly subscriptionId: string;
+  readonly generation: number;
 }
 
 /** Bindings and settings of the Worker, as wrangler.toml names them. Objects and edge share them. */
@@ -24,15 +32,16 @@ export interface PlatformEnv extends QuotaVars {
   readonly POOLS: DurableObjectNamespace<PoolObject>;
   readonly STREAMS: DurableObjectNamespace<StreamObject>;
   readonly ORGS: DurableObjectNamespace<OrgObject>;
+  readonly SUBSCRIPTIONS: DurableObjectNamespace<SubscriptionsObject>;
   readonly DB: D1Database;
   readonly ARCHIVES: R2Bucket;
   readonly DISPATCH: Queue<DispatchMessage>;
   readonly WEBHOOKS: Queue<WebhookMessage>;
-  /** Signs run tokens. A secret. */
+  /** Signs run tokens, and the tokens of subscriptions' wakes. A secret. */
   readonly RUN_TOKEN_SECRET: string;
   /** Opens the default org's default pool to runners. A secret. */
   readonly POOL_TOKEN: string;
-  /** Seals what is secret at rest: the signing secrets of webhooks. A secret; another one cannot open what this one sealed. */
+  /** Seals what is secret at rest: the signing secrets of webhooks and the signing keys of subscriptions. A secret; another one cannot open what this one sealed. */
   readonly SEALING_KEY: string;
   /** Bootstraps the default org's first API key. A secret. */
   readonly AGENT_API_KEY?: string;
@@ -70,5 +79,6 @@ export const objectNames = {
   thread: (orgId: string, projectId: string) => `${orgId}/${projectId}`,
   org: (orgId: string) => orgId,
   pool: (orgId: string, pool: string) => `${orgId}/${pool}`,
+  subscriptions: (orgId: string) => orgId,
   stream: (orgId: string, name: string) => `${orgId}/${name}`,
 } as const;

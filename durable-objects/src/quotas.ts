@@ -10,6 +10,7 @@ const Quotas = z.object({
   LIMIT_READERS_PER_ORG: Quota(quotaDefaults.readersPerOrg),
   LIMIT_OPEN_RUNS_PER_PROJECT: Quota(quotaDefaults.openRunsPerProject),
   LIMIT_OPEN_RUNS_PER_ORG: Quota(quotaDefaults.openRunsPerOrg),
+  LIMIT_SUBSCRIPTIONS_PER_ORG: Quota(quotaDefaults.subscriptionsPerOrg),
   LIMIT_STREAM_BYTES: Quota(quotaDefaults.streamBytes),
 });
 

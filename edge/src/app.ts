@@ -1,5 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { limits } from "@millrace/contracts";
+import { except } from "hono/combine";
 import { requestId } from "hono/request-id";
 import type { EdgeEnv } from "./edge-env.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
@@ -32,6 +33,8 @@ import { snapshot } from "./routes/v1/snapshot.ts";
 import { stream } from "./routes/v1/stream.ts";
 import { runStreams } from "./routes/streams/run-streams.ts";
 import { streams } from "./routes/streams/streams.ts";
+import { subscriptions } from "./routes/streams/subscriptions.ts";
+import { isWakePath, wakes } from "./routes/streams/wakes.ts";
 import { webhookDeliveries } from "./routes/v1/webhook-deliveries.ts";
 import { webhooks } from "./routes/v1/webhooks.ts";
 
@@ -53,7 +56,9 @@ app.use("/v1/projects/:projectId/*", requireProjectScope);
 
 app.use("/v1/pools/*", v1ApiKey, v1Rate, v1Body);
 
-app.use("/v1/stream/*", noSniffing, v1ApiKey, v1Rate, bodyLimit(limits.streamAppendMaxBytes));
+// Whoever was woken shows the wake's own token.
+const v1Stream = except(isWakePath, v1ApiKey, v1Rate);
+app.use("/v1/stream/*", noSniffing, v1Stream, bodyLimit(limits.streamAppendMaxBytes));
 app.use("/v1/streams/*", noSniffing, v1ApiKey, v1Rate, v1Body);
 
 app.route("/", root);
@@ -69,6 +74,9 @@ app.route("/", cancel);
 app.route("/", download);
 app.route("/", eventBlobs);
 app.route("/", messages);
+// Before the streams, which take every name.
+app.route("/", wakes);
+app.route("/", subscriptions);
 app.route("/", streams);
 app.route("/", runStreams);
 // Before the webhooks: `deliveries` is no webhook's id.

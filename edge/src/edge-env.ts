@@ -22,6 +22,13 @@ export interface JoinedPool {
   readonly pool: string;
 }
 
+/** Whoever was woken for a subscription, and shows the wake's token. */
+interface Woken {
+  readonly orgId: string;
+  readonly subscriptionUid: string;
+  readonly token: string;
+}
+
 export interface EdgeEnv {
   Bindings: PlatformEnv;
   Variables: { requestId: string };
@@ -35,6 +42,11 @@ export interface CallerEnv extends EdgeEnv {
 /** Behind `requirePoolToken`. */
 export interface PoolEnv extends EdgeEnv {
   Variables: EdgeEnv["Variables"] & { joined: JoinedPool };
+}
+
+/** Behind `requireWakeToken`. */
+export interface WokenEnv extends EdgeEnv {
+  Variables: EdgeEnv["Variables"] & { woken: Woken };
 }
 
 /** Behind `requireRunToken`. */

@@ -14,6 +14,7 @@ const whatIsLimited = {
   readers_per_org: (max) => `an organisation may have ${max} open readers`,
   open_runs_per_project: (max) => `a project may have ${max} runs that are not over`,
   open_runs_per_org: (max) => `an organisation may have ${max} runs that are not over`,
+  subscriptions_per_org: (max) => `an organisation may have ${max} subscriptions`,
 } as const satisfies Record<LimitName, (max: number) => string>;
 
 /** 429: which limit was met, and when it is worth another try. */

@@ -5,6 +5,7 @@ import {
   type PoolRpc,
   type RunRpc,
   type StreamRpc,
+  type SubscriptionsRpc,
   type ThreadRpc,
 } from "@millrace/durable-objects";
 
@@ -35,4 +36,9 @@ export function poolObject(env: PlatformEnv, orgId: string, pool: string): WithF
 export function streamObject(env: PlatformEnv, orgId: string, name: string): WithFetch<StreamRpc> {
   const stub: unknown = env.STREAMS.getByName(objectNames.stream(orgId, name));
   return stub as WithFetch<StreamRpc>;
+}
+
+export function subscriptionsObject(env: PlatformEnv, orgId: string): SubscriptionsRpc {
+  const stub: unknown = env.SUBSCRIPTIONS.getByName(objectNames.subscriptions(orgId));
+  return stub as SubscriptionsRpc;
 }

@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { streamRoutes, v1Routes, v1WebhookRoutes } from "@millrace/contracts";
+import { streamRoutes, subscriptionRoutes, v1Routes, v1WebhookRoutes } from "@millrace/contracts";
 
 const about = {
   openapi: "3.1.0",
@@ -36,6 +36,11 @@ const securitySchemes = {
     description: "Wins over `Authorization` when both are sent.",
   },
   bearer: { type: "http", scheme: "bearer", description: "The same API key as a bearer token." },
+  wakeToken: {
+    type: "http",
+    scheme: "bearer",
+    description: "The token of a subscription's wake, from the wake or the claim.",
+  },
 } as const;
 
 /** The OpenAPI 3.1 document of the routes. */
@@ -43,7 +48,9 @@ export function openApiDocument() {
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
   for (const route of v1Routes.all) openAPIRegistry.registerPath(route);
   for (const route of streamRoutes.all) openAPIRegistry.registerPath(route);
+  for (const route of subscriptionRoutes.all) openAPIRegistry.registerPath(route);
   openAPIRegistry.registerWebhook(v1WebhookRoutes.runEvent);
+  openAPIRegistry.registerWebhook(subscriptionRoutes.wake);
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     openAPIRegistry.registerComponent("securitySchemes", name, scheme);
   }

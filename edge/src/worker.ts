@@ -9,6 +9,7 @@ export {
   PoolObject,
   RunObject,
   StreamObject,
+  SubscriptionsObject,
   ThreadObject,
 } from "@millrace/durable-objects";
 

@@ -1,6 +1,7 @@
 import pool from "../pool/migrations.js";
 import run from "../run/migrations.js";
 import stream from "../stream/migrations.js";
+import subscriptions from "../subscriptions/migrations.js";
 import thread from "../thread/migrations.js";
 
 /** The generated SQL of one kind of object, in order, as drizzle-kit bundles it for Workers. */
@@ -20,3 +21,4 @@ export const runMigrations: MigrationBundle = run;
 export const threadMigrations: MigrationBundle = thread;
 export const poolMigrations: MigrationBundle = pool;
 export const streamMigrations: MigrationBundle = stream;
+export const subscriptionsMigrations: MigrationBundle = subscriptions;

@@ -4,9 +4,10 @@ import * as d1 from "./d1.ts";
 import * as pool from "./pool.ts";
 import * as run from "./run.ts";
 import * as stream from "./stream.ts";
+import * as subscriptions from "./subscriptions.ts";
 import * as thread from "./thread.ts";
 
-const schemas = { d1, pool, run, stream, thread };
+const schemas = { d1, pool, run, stream, subscriptions, thread };
 
 describe("generated SQL", () => {
   // When this fails: npm run migrations:generate -w migrations

@@ -22,7 +22,8 @@ function forward(
   const { method, url, headers } = incoming;
   const onward = request(`${edgeUrl}${url}`, {
     method,
-    headers: { ...headers, authorization: `Bearer ${key}` },
+    // The other header is for tokens that the client has of its own.
+    headers: { ...headers, "x-agent-api-key": key },
   });
   onward.on("response", (answer) => {
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);

@@ -26,6 +26,8 @@ interface Parts {
   readonly readers: Readers;
   readonly alarm: Alarm;
   readonly maxBytes: number;
+  /** Called in the turn that wrote messages. */
+  readonly onNews: () => void;
 }
 
 /** A stream that exists: its memory, and the one way in which it changes. */
@@ -116,6 +118,7 @@ export class OpenStream {
     this.#state = state;
     this.armExpiry();
     if (batch.isChanged) readers.publish(rows.map(encodeLogRow));
+    if (batch.lines.length > 0) this.#parts.onNews();
   }
 
   #answer({ decision, tail, closed, producer }: Taken): AppendAnswer {

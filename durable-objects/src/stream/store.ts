@@ -1,5 +1,6 @@
 import { LogRows } from "../log/log-rows.ts";
 import type { ProducerRecord } from "./decide-producer.ts";
+import { Standing } from "./standing.ts";
 import { StreamState, type ProducerTry } from "./state.ts";
 import type { StreamAddress } from "./stream-rpc.ts";
 
@@ -46,6 +47,25 @@ export class StreamStore extends LogRows {
     );
   }
 
+  /** Stays when the stream is cleared away. */
+  standing(): Standing | null {
+    const [row] = this.#sql.exec<{ body: string }>(
+      "SELECT body FROM document WHERE name = 'standing'",
+    );
+    return row === undefined ? null : Standing.parse(JSON.parse(row.body));
+  }
+
+  saveStanding(standing: Standing | null): void {
+    if (standing === null) this.#sql.exec("DELETE FROM document WHERE name = 'standing'");
+    else {
+      this.#sql.exec(
+        "INSERT INTO document (name, body) VALUES ('standing', ?)" +
+          " ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+        JSON.stringify(standing),
+      );
+    }
+  }
+
   producer(id: string): ProducerRecord | null {
     const [row] = this.#sql.exec<{ epoch: number; last: number }>(
       "SELECT epoch, last FROM producer WHERE id = ?",
@@ -79,8 +99,7 @@ export class StreamStore extends LogRows {
 
   /** What a creation left that died before its end. */
   clear(): void {
-    for (const table of ["log", "producer", "fork", "document"]) {
-      this.#sql.exec(`DELETE FROM ${table}`);
-    }
+    for (const table of ["log", "producer", "fork"]) this.#sql.exec(`DELETE FROM ${table}`);
+    this.#sql.exec("DELETE FROM document WHERE name = 'stream'");
   }
 }

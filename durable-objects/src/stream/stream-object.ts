@@ -7,11 +7,13 @@ import { readerTag, Readers } from "../log/readers.ts";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
 import { readQuotas } from "../quotas.ts";
-import { streamStub } from "../stubs.ts";
+import { streamStub, subscriptionsStub } from "../stubs.ts";
+import { Announcer } from "./announcer.ts";
 import { copyFork } from "./copy-fork.ts";
 import { isSameStream, makeStream } from "./decide-create.ts";
 import { charsOf } from "./message-lines.ts";
 import { OpenStream } from "./open-stream.ts";
+import type { Standing } from "./standing.ts";
 import { mediaTypeOf, type StreamState } from "./state.ts";
 import { StreamStore } from "./store.ts";
 import {
@@ -19,6 +21,7 @@ import {
   type AppendAnswer,
   type AppendRequest,
   type CreateAnswer,
+  type FollowAnswer,
   type ForkAnswer,
   type ReadAnswer,
   type StreamAddress,
@@ -39,6 +42,7 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
   readonly #store: StreamStore;
   #alarm: Alarm;
   #readers: Readers;
+  #announcer: Announcer;
   #stream: OpenStream | null = null;
   /** One creation at a time: a fork's waits for its source in the middle. */
   #creating: Promise<unknown> = Promise.resolve();
@@ -49,10 +53,12 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     this.#store = new StreamStore(ctx.storage);
     this.#alarm = new Alarm(ctx.storage, null);
     this.#readers = this.#makeReaders();
+    this.#announcer = this.#makeAnnouncer(null);
     void ctx.blockConcurrencyWhile(async () => {
       if (!this.#store.exists()) return;
       applyMigrations(ctx.storage, streamMigrations);
       this.#alarm = new Alarm(ctx.storage, await ctx.storage.getAlarm());
+      this.#announcer = this.#makeAnnouncer(this.#store.standing());
       const saved = this.#store.load();
       if (saved !== null) this.#stream = this.#open(saved.address, saved.state);
     });
@@ -70,7 +76,10 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
 
   async append(request: AppendRequest): Promise<AppendAnswer> {
     const found = this.#find();
-    return found.ok ? found.stream.append(request) : found;
+    if (!found.ok) return found;
+    const answer = await found.stream.append(request);
+    await this.#announcer.settle();
+    return answer;
   }
 
   async facts(): Promise<{ readonly ok: true; readonly facts: StreamFacts } | StreamMissing> {
@@ -91,6 +100,13 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     if (!found.ok) return found;
     await this.#remove(found.stream);
     return { ok: true };
+  }
+
+  async follow(mark: number): Promise<FollowAnswer> {
+    const found = this.#find();
+    if (!found.ok) return found;
+    this.#announcer.follow(mark);
+    return { ok: true, streamId: found.stream.state.id, tail: found.stream.tail };
   }
 
   async admitFork(
@@ -154,6 +170,7 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     if (this.#readers.closeStuck(now)) this.#alarm.by(now + limits.readerStuckMs);
     const stream = this.#stream;
     try {
+      await this.#announcer.tell();
       // A creation that died in the middle: nobody was told of it.
       if (this.#isCreating) this.#alarm.by(now + unfinishedMs);
       else if (stream === null) this.#store.clear();
@@ -225,8 +242,10 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
       const { lines, first } = start;
       for (const row of packRows(lines, { first, at: now })) this.#store.insertRow(row, 0);
       this.#store.save(address, state);
+      this.#announcer.begin(address, state.id);
     });
     this.#stream = this.#open(address, state);
+    this.#announcer.changed();
     return { ok: true, created: true, facts: this.#stream.facts() };
   }
 
@@ -241,9 +260,10 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
   async #remove(stream: OpenStream): Promise<void> {
     this.#readers.closeAll(1000, "deleted");
     await this.#forgetLostForks(stream.address);
-    if (this.#store.forks().length > 0)
+    if (this.#store.forks().length > 0) {
       stream.change({ gone: true, ttlSeconds: null, expiresAt: null });
-    else await this.#erase(stream);
+      this.#announcer.removed();
+    } else await this.#erase(stream);
   }
 
   /** A fork that was admitted and died before it existed would keep the name taken for ever. */
@@ -263,15 +283,23 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
     this.#readers = this.#makeReaders();
     this.#store.clear();
     this.#alarm.set(null);
+    this.#announcer.removed();
   }
 
   #open(address: StreamAddress, state: StreamState): OpenStream {
     const parts = { store: this.#store, readers: this.#readers, alarm: this.#alarm };
-    return new OpenStream({ ...parts, address, maxBytes: this.#maxBytes() }, state);
+    const onNews = () => this.#announcer.changed();
+    return new OpenStream({ ...parts, address, maxBytes: this.#maxBytes(), onNews }, state);
   }
 
   #maxBytes(): number {
     return readQuotas(this.env).LIMIT_STREAM_BYTES;
+  }
+
+  #makeAnnouncer(standing: Standing | null): Announcer {
+    const parts = { store: this.#store, alarm: this.#alarm, tail: () => this.#stream?.tail ?? 0 };
+    const subscriptions = (orgId: string) => subscriptionsStub(this.env, orgId);
+    return new Announcer({ ...parts, subscriptions }, standing);
   }
 
   #makeReaders(): Readers {

@@ -94,6 +94,10 @@ export type ForkAnswer =
     }
   | { readonly ok: false; readonly code: "not_found" | "gone" | "beyond_end" | "type" };
 
+export type FollowAnswer =
+  | { readonly ok: true; readonly streamId: string; readonly tail: number }
+  | StreamMissing;
+
 /** One stream of the Durable Streams protocol. Also answers `fetch` with a reader's socket at `streamSocketPath`. */
 export interface StreamRpc {
   create(
@@ -107,6 +111,8 @@ export interface StreamRpc {
   /** Rows after a message, up to about `chars`; counts as a use. */
   read(after: number, chars: number): Promise<ReadAnswer>;
   remove(): Promise<{ readonly ok: true } | StreamMissing>;
+  /** Asked by the org's subscriptions: from its current end on they want to be told of every new one. */
+  follow(mark: number): Promise<FollowAnswer>;
   /** Asked by a stream that is about to become a fork of this one. */
   admitFork(name: string, contentType: string | null, at: number | null): Promise<ForkAnswer>;
   /** Told by a fork that goes. The last one takes a deleted source with it. */

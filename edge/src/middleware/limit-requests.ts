@@ -1,15 +1,29 @@
 import { handfulMs, readQuotas } from "@millrace/durable-objects";
-import type { MiddlewareHandler } from "hono";
-import type { CallerEnv } from "../edge-env.ts";
+import type { Context, MiddlewareHandler } from "hono";
+import type { CallerEnv, EdgeEnv } from "../edge-env.ts";
 import { limited } from "../limited.ts";
 import { logError } from "../log.ts";
 import { orgObject } from "../objects.ts";
 import { DrawnTokens } from "../drawn-tokens.ts";
 
+interface Asking {
+  readonly orgId: string;
+  /** What is counted: an API key, or what else opens a door. */
+  readonly keyId: string;
+}
+
+const callerOf = (c: Context<CallerEnv>): Asking => c.var.caller;
+
 /** Refuses an API key that asks too often. Comes after `requireApiKey`. */
-export const limitRequests = (tokens = new DrawnTokens(handfulMs)): MiddlewareHandler<CallerEnv> =>
-  async function checkRequests(c, next) {
-    const { orgId, keyId } = c.var.caller;
+export const limitRequests = (): MiddlewareHandler<CallerEnv> => limitRequestsOf(callerOf);
+
+/** Refuses whoever asks too often. */
+export const limitRequestsOf = <Env extends EdgeEnv>(
+  askingOf: (c: Context<Env>) => Asking,
+): MiddlewareHandler<Env> => {
+  const tokens = new DrawnTokens(handfulMs);
+  return async function checkRequests(c, next) {
+    const { orgId, keyId } = askingOf(c);
     const draw = (handful: boolean) => orgObject(c.env, orgId).draw(keyId, handful);
     const taken = await tokens.take(keyId, Date.now(), draw).catch((error: unknown) => {
       // A limit protects the service: that it cannot be looked up must not close it.
@@ -24,3 +38,4 @@ export const limitRequests = (tokens = new DrawnTokens(handfulMs)): MiddlewareHa
     c.header("ratelimit", `"requests_per_key";r=0;t=${retryAfterSeconds}`);
     return limited(c, { limit: "requests_per_key", max, retryAfterSeconds });
   };
+};

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decideNextTry, type TryOutcome } from "./decide-next-try.ts";
 
 const situation = { tries: 0, delaysSeconds: [5, 30], now: 1000, jitter: 0.5 };
-const answered = (statusCode: number): TryOutcome => ({ kind: "answered", statusCode });
+const answered = (statusCode: number): TryOutcome => ({ kind: "answered", statusCode, answer: "" });
 
 describe("a try", () => {
   it.for([200, 201, 204, 299])("that was answered %i has delivered", (statusCode) => {

@@ -7,6 +7,7 @@ import worker, {
   PoolObject as Pool,
   RunObject as Run,
   StreamObject as Stream,
+  SubscriptionsObject as Subscriptions,
   ThreadObject as Thread,
 } from "../../../edge/src/worker.ts";
 import { withFaults } from "./binding-faults.ts";
@@ -38,6 +39,12 @@ export class StreamObject extends Stream {
 }
 
 export class OrgObject extends Org {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, withFaults(env));
+  }
+}
+
+export class SubscriptionsObject extends Subscriptions {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, withFaults(env));
   }

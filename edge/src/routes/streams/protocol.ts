@@ -23,6 +23,10 @@ export const streamHeaders = {
 /** Where general streams live; a stream's name is the rest of the path. */
 export const streamPrefix = "/v1/stream/";
 
+/** Where subscriptions live; the protocol keeps names under `__ds/` for itself. */
+export const subscriptionPrefix = "/v1/stream/__ds/subscriptions/";
+export const jwksPath = "/v1/stream/__ds/jwks.json";
+
 const offsetForm = /^0{16}_(\d{16})$/;
 
 /** The offset after message number `seq`: opaque to clients, and in byte order. */

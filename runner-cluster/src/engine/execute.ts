@@ -154,7 +154,8 @@ class Execution {
       },
     };
     const workspace = await this.#services.openWorkspace(start, this.#attempt);
-    this.#finish = new Finish({ workspace, journal: this.#journal, spec, log: this.#log });
+    const by = { journal: this.#journal, log: this.#log, stop: this.#stop };
+    this.#finish = new Finish({ workspace, spec, ...by });
     return workspace;
   }
 

@@ -24,6 +24,8 @@ export interface Belongings {
   readonly workspace: Workspace;
   readonly journal: Journal;
   readonly spec: Claimed["spec"];
+  /** Aborts for good. What others see (a push) ends with it; putting files away does not. */
+  readonly stop: AbortSignal;
   readonly log: Logger;
 }
 

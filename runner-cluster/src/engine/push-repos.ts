@@ -10,12 +10,13 @@ export const commitMessage = ({ runId }: Pick<Claimed["spec"], "runId">): string
  * Pushes the repositories that say so, in one step: a later attempt does not push again, and one that was cut off in
  * between pushes the same commits. A push that fails is told and fails nothing else: the files are in the archive.
  */
-export async function pushRepos({ workspace, journal, spec }: Belongings): Promise<void> {
+export async function pushRepos({ workspace, journal, spec, stop }: Belongings): Promise<void> {
   const wanted = new Set(autoPushed(spec.repos));
   const repos = workspace.opened.cloned?.repos.filter(({ path }) => wanted.has(path)) ?? [];
   if (repos.length === 0 || findStep(journal.steps, "pushed")) return;
   const push = async (repo: (typeof repos)[number]): Promise<RunnerEvent> => {
-    const data = await workspace.push(repo, commitMessage(spec), spec.createdAt);
+    const commit = { message: commitMessage(spec), at: spec.createdAt, signal: stop };
+    const data = await workspace.push(repo, commit);
     return { type: "workspace.pushed", data };
   };
   await journal.record(await Promise.all(repos.map(push)), { kind: "pushed" });

@@ -60,10 +60,10 @@ const remotesWith = (text: string) => {
 };
 const line = (password: string) => `http://robot:${password}@${new URL(host.url).host}\n`;
 
-const push = async (workspace: Workspace) => {
+const push = async (workspace: Workspace, signal = new AbortController().signal) => {
   const [cloned] = workspace.opened.cloned?.repos ?? [];
   if (!cloned) throw new Error("nothing was cloned");
-  return workspace.push(cloned, `apply ${runIds.first}`, 1_700_000_000_000);
+  return workspace.push(cloned, { message: "apply", at: 1_700_000_000_000, signal });
 };
 
 describe("cloning", () => {
@@ -240,6 +240,30 @@ describe("pushing", () => {
     const theirs = await host.commit("moved", { "theirs.txt": "t\n" });
     expect(await push(workspace)).toMatchObject({ outcome: "failed", path: "moved" });
     expect((await host.log("moved"))[0]).toBe(theirs);
+  });
+
+  it("goes on from what the project's last run pushed, on the same disk", async () => {
+    await host.add("again", { "a.txt": "a\n" });
+    const first = await disk.open({ repos: request([repo("again")]) });
+    await runIn(first, "echo b > again/a.txt");
+    await push(first);
+    await first.release();
+    const next = { runId: runIds.second, runIndex: 2 };
+    const second = await disk.open({ repos: request([repo("again")]), ...next });
+    await runIn(second, "echo c >> again/a.txt");
+    expect(await push(second)).toMatchObject({ outcome: "pushed" });
+    expect(await host.read("again", "a.txt")).toBe("b\nc");
+    expect(await host.log("again")).toHaveLength(3);
+  });
+
+  it("ends with the run", async () => {
+    const workspace = await disk.open({ repos: request([repo("docs")]) });
+    await runIn(workspace, "echo more >> docs/index.md");
+    const before = await host.log("docs");
+    await expect(push(workspace, AbortSignal.abort(new Error("cancelled")))).rejects.toThrow(
+      "cancelled",
+    );
+    expect(await host.log("docs")).toEqual(before);
   });
 
   it("does not guess what a directory of an earlier run came from", async () => {

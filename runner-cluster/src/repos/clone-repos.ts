@@ -137,7 +137,7 @@ async function clone(wish: Wish, signal: AbortSignal, place: ClonePlace): Promis
   const checkout = ["read-tree", "--reset", "-u", tip.commitSha];
   await git({ ...held, workTree: half, index: join(gitDir, "index") }, checkout, { signal });
   assertHeld();
-  await writeFile(note, JSON.stringify({ url: shownAddress(wish.url), path: wish.path, ...tip }));
+  await writeNote(layout, { url: shownAddress(wish.url), path: wish.path, ...tip });
   assertHeld();
   await rename(half, join(layout.root, wish.path));
   return tip;
@@ -160,6 +160,13 @@ export function filesOf(layout: ProjectLayout, path: string) {
     gitDir: join(layout.repos, `${path}.git`),
     note: join(layout.repos, `${path}.json`),
   };
+}
+
+/** Written beside and renamed: a half one would be none. */
+export async function writeNote(layout: ProjectLayout, repo: ClonedRepo): Promise<void> {
+  const { note } = filesOf(layout, repo.path);
+  await writeFile(`${note}.half`, JSON.stringify(repo));
+  await rename(`${note}.half`, note);
 }
 
 async function readNote(layout: ProjectLayout, path: string): Promise<ClonedRepo | null> {

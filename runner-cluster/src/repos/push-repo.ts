@@ -1,24 +1,23 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { EventData } from "@millrace/contracts";
 import { AttemptFenced } from "../attempt/attempt.ts";
-import { git, gitLine, type GitPlace } from "../workspaces/git.ts";
+import { git, GitFailed, gitLine, type GitPlace } from "../workspaces/git.ts";
 import { makeRepository } from "../workspaces/git-skeleton.ts";
 import type { GitIdentity } from "../workspaces/host-config.ts";
 import { gitExcludePatterns, isHiddenPath } from "../workspaces/path-policy.ts";
 import { asBytes } from "../workspaces/snapshot-repository.ts";
-import { filesOf, type ClonePlace } from "./clone-repos.ts";
+import type { PushCommit } from "../workspaces/workspace.ts";
+import { filesOf, writeNote, type ClonePlace } from "./clone-repos.ts";
 import type { ClonedRepo } from "./cloned-repo.ts";
-import { fetchCommit, push, reasonOf, type Tip } from "./git-remote.ts";
+import { fetchCommit, push, reasonOf, type Remote, type Tip } from "./git-remote.ts";
 import { checkAddress } from "./repo-address.ts";
 
 export type PushEnd = EventData["workspace.pushed"];
 
-export interface PushRequest {
+export interface PushRequest extends PushCommit {
   readonly repo: ClonedRepo;
-  readonly message: string;
-  /** Unix ms. The commit's date: the same files pushed again are the same commit. */
-  readonly at: number;
   readonly identity: GitIdentity;
 }
 
@@ -38,6 +37,7 @@ export async function pushRepo(request: PushRequest, place: ClonePlace): Promise
     return { outcome: "pushed", ...shown, branch, commitSha: made };
   } catch (error) {
     if (error instanceof AttemptFenced) throw error;
+    request.signal.throwIfAborted();
     place.assertHeld();
     place.log.warn("a repository could not be pushed", { ...shown, branch, error });
     return { outcome: "failed", ...shown, error: reasonOf(error) };
@@ -59,14 +59,34 @@ async function commitAndPush(
   // One that a killed attempt left locked belongs to nobody: this attempt holds the workspace.
   await rm(`${index}.lock`, { force: true });
   const held = { gitDir, variables, assertHeld };
-  const remote = { url: address.url, settings };
+  const remote = { url: address.url, settings, signal: request.signal };
   await fetchCommit(held, remote, base);
   const tree = await treeOf({ ...held, workTree: join(layout.root, path), index }, base.commitSha);
   if (tree === (await gitLine(held, ["rev-parse", `${base.commitSha}^{tree}`]))) return null;
   const commitSha = await makeCommit(request, held, tree, base.commitSha);
-  await push(held, remote, { branch: base.branch, commitSha });
+  await pushPatiently(held, remote, { branch: base.branch, commitSha });
+  // A later run that finds the directory on this disk goes on from here.
+  await writeNote(layout, { url, path, branch: base.branch, commitSha });
   return commitSha;
 }
+
+const tries = 3;
+
+/** A host that is away for a moment comes back; what it refuses, it refuses again. */
+async function pushPatiently(place: GitPlace, remote: Remote, tip: Tip): Promise<void> {
+  for (let n = 1; ; n += 1) {
+    try {
+      return await push(place, remote, tip);
+    } catch (error) {
+      const isRefusal = error instanceof GitFailed && refused.test(error.detail);
+      if (!(error instanceof GitFailed) || isRefusal || n >= tries) throw error;
+      await sleep(1_000 * n, undefined, { signal: remote.signal });
+    }
+  }
+}
+
+const refused =
+  /rejected|denied|Authentication failed|could not read|not found|HTTP 4|error: 4\d\d/;
 
 /** The files as they are. What no snapshot holds (path-policy.ts), and submodules, stay as they are committed. */
 async function treeOf(place: GitPlace, base: string): Promise<string> {

@@ -60,9 +60,8 @@ export function openDirectoryWorkspace(
       calls.push("commit");
       return Promise.resolve({ outcome: "committed", commitSha: "0".repeat(40) });
     },
-    push(repo) {
+    push({ url, path }) {
       calls.push("push");
-      const { url, path } = repo;
       return Promise.resolve({ outcome: "skipped", url, path, reason: "no_changes" });
     },
     storeState() {

@@ -28,6 +28,7 @@ import type {
   CommandRequest,
   CommandResult,
   Opened,
+  PushCommit,
   Workspace,
   WorkspaceStart,
 } from "./workspace.ts";
@@ -167,10 +168,10 @@ export class HostWorkspace implements Workspace {
     });
   }
 
-  push(repo: ClonedRepo, message: string, at: number): Promise<PushEnd> {
+  push(repo: ClonedRepo, commit: PushCommit): Promise<PushEnd> {
     this.#assertHeld();
     const identity = this.#parts.config.gitIdentity;
-    return pushRepo({ repo, message, at, identity }, clonePlaceOf(this.#parts));
+    return pushRepo({ ...commit, repo, identity }, clonePlaceOf(this.#parts));
   }
 
   archive(): Promise<{

@@ -23,6 +23,14 @@ export interface CommandRequest {
   readonly onOutput: OnOutput;
 }
 
+export interface PushCommit {
+  readonly message: string;
+  /** Its date, Unix ms: the same files pushed again are the same commit. */
+  readonly at: number;
+  /** Ends the push; its reason is thrown. */
+  readonly signal: AbortSignal;
+}
+
 export interface Opened {
   readonly restored: boolean;
   /** Sentences for user and model about what could not be restored. Empty: nothing is missing. */
@@ -76,8 +84,8 @@ export interface Workspace {
     | { readonly outcome: "skipped"; readonly reason: string }
     | { readonly outcome: "failed"; readonly error: string }
   >;
-  /** Commits what has changed in a repository's directory onto what was cloned, and pushes that to its branch. `at`: the commit's date, Unix ms. */
-  push(repo: ClonedRepo, message: string, at: number): Promise<EventData["workspace.pushed"]>;
+  /** Commits what has changed in a repository's directory onto what was cloned, and pushes that to its branch. */
+  push(repo: ClonedRepo, commit: PushCommit): Promise<EventData["workspace.pushed"]>;
   /** Spools the zip to a temporary file and uploads it. */
   archive(): Promise<{
     readonly key: string;

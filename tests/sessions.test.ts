@@ -82,7 +82,8 @@ describe("the runner of a session", () => {
     expect(seen).toContain("Done with [redacted].");
     expect(seen).not.toContain(apiToken);
     expect(seen).not.toContain(gitPassword);
-  });
+    // Two runners start one after the other, and the first one's lease runs out in between.
+  }, 240_000);
 
   it("says which repository could not be cloned, and ends with the code for that", async () => {
     const url = `${git.url}/private/nowhere.git`;

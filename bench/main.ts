@@ -9,6 +9,7 @@ import { replay } from "./figures/replay.ts";
 import { measureFigure, type Result } from "./measure.ts";
 import { readOptions, usage, type Options } from "./options.ts";
 import { formatTable, makeReport } from "./report.ts";
+import { benchOperator } from "./operator/bench-operator.ts";
 import { benchPeers } from "./peers/bench-peers.ts";
 import { startBare } from "./sides/start-bare.ts";
 import { startOurs } from "./sides/start-ours.ts";
@@ -43,6 +44,7 @@ const start = {
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes("--peers")) return benchPeers(argv.filter((arg) => arg !== "--peers"));
+  if (argv[0] === "operator") return benchOperator(argv.slice(1));
   const names = figures.map((figure) => figure.name);
   const options = readOptions(argv, names);
   if (options.help) return console.log(usage);

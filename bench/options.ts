@@ -11,6 +11,7 @@ export interface Options {
 }
 
 export const usage = `Usage: npm run bench -- [options]
+       npm run bench -- operator [options]    the operator on a real API server; see operator --help
 
 Measures Millrace beside a bare Durable Object that does the minimum, in alternating rounds.
 

@@ -72,6 +72,13 @@ export class OperatorMetrics {
     buckets: startSeconds,
     registers: this.#registers,
   });
+  readonly sessions: Gauge = new Gauge({
+    name: "millrace_sessions",
+    help: "Sessions that this replica knows of",
+    labelNames: ["phase"],
+    registers: this.#registers,
+    collect: () => this.#countSessions(),
+  });
   readonly warmPoolSize = new Gauge({
     name: "millrace_warm_pool_size",
     help: "Runners that wait for a session",
@@ -89,8 +96,23 @@ export class OperatorMetrics {
     registers: this.#registers,
   });
 
+  /** Asked for when the metrics are read. */
+  #sessionsByPhase: () => Readonly<Record<string, number>> = () => ({});
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** By whom sessions are counted, by phase. */
+  countSessionsBy(byPhase: () => Readonly<Record<string, number>>): void {
+    this.#sessionsByPhase = byPhase;
+  }
+
+  #countSessions(): void {
+    this.sessions.reset();
+    for (const [phase, count] of Object.entries(this.#sessionsByPhase())) {
+      this.sessions.set({ phase }, count);
+    }
   }
 
   queueObserver(controller: string): QueueObserver {

@@ -36,6 +36,7 @@ export interface ChildrenOptions {
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
   readonly onError: (kind: string, error: unknown) => void;
+  readonly onRelist: (kind: string) => void;
 }
 
 /** Under which session's name a child goes, in its namespace. */
@@ -47,11 +48,16 @@ const bySession = (object: KubeObject): readonly string[] => {
 /** Warnings about the object that an Event is about. */
 const byRegarded = (event: WarningEvent): readonly string[] => [event.involvedObject?.uid ?? ""];
 
-export function makeChildren({ api, namespace, onError }: ChildrenOptions) {
+export function makeChildren({ api, namespace, onError, onRelist }: ChildrenOptions) {
   const of = (labelSelector: string) => ({ api, namespace, labelSelector });
   const watch = <T extends KubeObject, I extends string>(
     options: ConstructorParameters<typeof Informer<T, I>>[0],
-  ) => new Informer<T, I>({ ...options, onError: (error) => onError(options.kind.kind, error) });
+  ) =>
+    new Informer<T, I>({
+      ...options,
+      onError: (error) => onError(options.kind.kind, error),
+      onRelist: () => onRelist(options.kind.kind),
+    });
   const warnings = (fieldSelector: string) =>
     watch({
       api,

@@ -24,6 +24,14 @@ const aborted = (signal: AbortSignal): Promise<unknown> =>
     signal.addEventListener("abort", resolve, { once: true });
   });
 
+/** Its runner is connected for the first time; a resumed run, or another attempt, says nothing of how fast starts are. */
+const isFirstStart = ({ status }: Session, phase: string): boolean =>
+  phase === "Running" && status?.phase !== "Running" && status?.attempt === 1;
+
+/** In seconds. The API server tells the creation in whole ones, so this may be up to one too long. */
+const ageOf = ({ metadata }: Session): number =>
+  Math.max(0, Date.now() - Date.parse(metadata.creationTimestamp)) / 1000;
+
 export interface SessionControllerOptions extends ControllerParts {
   readonly settings: SessionSettings;
   /** The pool's token, read anew for each use. */
@@ -57,6 +65,7 @@ export class SessionController implements Controller {
         metrics.informerErrors.inc({ kind });
         log.warn("a watch failed", { kind, error });
       },
+      onRelist: (kind) => metrics.relists.inc({ kind }),
     });
     this.#edge = new EdgeHttp({ url, pool, token });
     this.#identities = makeIdentities(settings.identities);
@@ -64,6 +73,7 @@ export class SessionController implements Controller {
     const socket = { url, pool, token, version, operatorId: randomUUID(), log, onOpen };
     this.#socket = new OperatorSocket(socket, this.#handler());
     this.#inner = this.#makeInner();
+    metrics.countSessionsBy(() => this.#phases());
     wakeByChildren(this.#children, (key) => this.#queue.add(key));
     this.#children.sessions.subscribe(({ type, object }) => {
       if (type !== "deleted") return;
@@ -89,6 +99,7 @@ export class SessionController implements Controller {
       this.#api = undefined;
       this.#socket.setLeader(false);
       this.#socket.close();
+      this.#options.metrics.socketConnected.set(0);
     }
   }
 
@@ -148,6 +159,8 @@ export class SessionController implements Controller {
     if (phase === session.status?.phase && reason === session.status.reason) return;
     const { metrics, recorder } = this.#options;
     metrics.phaseTransitions.inc({ phase, reason });
+    if (isFirstStart(session, phase))
+      metrics.startSeconds.observe({ path: "cold" }, ageOf(session));
     const type = phase === "Failed" ? "Warning" : "Normal";
     recorder.record(session, { type, reason, action: phase, note: message });
   }

@@ -10,6 +10,7 @@ import { isApiError } from "../kube/api-error.ts";
 import { type ReconcileContext, type Requeue, settled } from "../kube/controller.ts";
 import type { EventRecorder } from "../kube/event-recorder.ts";
 import { type Outcome, apply } from "./apply.ts";
+import { isAtRest } from "./at-rest.ts";
 import type { Children } from "./children.ts";
 import { decide } from "./decide.ts";
 import type { Facts } from "./facts.ts";
@@ -41,7 +42,7 @@ export async function reconcile(
 ): Promise<Requeue> {
   const stored = tools.children.sessions.cache.getByKey(key);
   const session = stored && readSession(stored);
-  if (!session) return settled;
+  if (!session || isAtRest(session, attemptsLeft(session, tools.children))) return settled;
   const now = Date.now();
   const run = await viewRun(session, tools);
   const acked = tools.runs.confirmed(session.metadata.uid);
@@ -58,6 +59,9 @@ export async function reconcile(
   }
 }
 
+const attemptsLeft = ({ metadata: { uid } }: Session, { jobs, secrets }: Children): number =>
+  jobs.cache.by("owner", uid).length + secrets.cache.by("owner", uid).length;
+
 /** The run as it was last told; asked for by a process that does not know it yet, and before it counts as silent. */
 async function viewRun(
   session: Session,
@@ -72,7 +76,8 @@ async function viewRun(
   // Without the edge pods are still watched; what they come to waits in the status.
   if (!answer.ok && answer.code === "unreachable") return undefined;
   const run = settle(answer, "read the run");
-  if (run) runs.put(run);
+  // Who asked looks at the answer: nobody needs to be woken.
+  if (run) runs.keep(run);
   return run;
 }
 

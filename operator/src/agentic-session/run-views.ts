@@ -19,14 +19,19 @@ export class RunViews {
     return this.#runs.get(this.#bySession.get(uid) ?? "");
   }
 
-  /** An older view than the one that is known changes nothing. */
+  /** As `keep`, and whoever is concerned is woken. */
   readonly put = (run: SessionRun): void => {
+    if (this.keep(run)) this.#onChange(run);
+  };
+
+  /** An older view than the one that is known changes nothing. Returns whether it was news. */
+  keep(run: SessionRun): boolean {
     const known = this.#runs.get(run.runId);
-    if (known && known.version >= run.version) return;
+    if (known && known.version >= run.version) return false;
     this.#runs.set(run.runId, run);
     if (run.session) this.#bySession.set(run.session.uid, run.runId);
-    this.#onChange(run);
-  };
+    return true;
+  }
 
   /** Views may be old by now; each session asks for its own again. */
   forgetAll(): void {

@@ -6,6 +6,7 @@ import {
   type ResponseContext,
 } from "@kubernetes/client-node";
 import { ApiError, readApiError } from "./api-error.ts";
+import { Connections } from "./connections.ts";
 import { type Draft, type Kind, type KubeObject, type Ref, pathOf } from "./kind.ts";
 import { guardDispatcher } from "./guard-dispatcher.ts";
 import { readLines } from "./read-lines.ts";
@@ -96,10 +97,12 @@ const transport = new IsomorphicFetchHttpLibrary();
 export class KubeClient {
   readonly #config: KubeConfig;
   readonly #options: ClientOptions;
+  readonly #connections: Connections;
 
-  constructor(config: KubeConfig, options: ClientOptions) {
+  constructor(config: KubeConfig, options: ClientOptions, connections = new Connections()) {
     this.#config = config;
     this.#options = options;
+    this.#connections = connections;
   }
 
   /** The same connection with other manners. Signals and guards add up; the rest is replaced. */
@@ -107,12 +110,13 @@ export class KubeClient {
     const { signal, guard } = this.#options;
     const guards = [guard, options.guard].filter((one) => one !== undefined);
     const signals = [signal, options.signal].filter((one) => one !== undefined);
-    return new KubeClient(this.#config, {
+    const narrowed = {
       ...this.#options,
       ...options,
       ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
       ...(guards.length > 0 && { guard: () => guards.forEach((check) => check()) }),
-    });
+    };
+    return new KubeClient(this.#config, narrowed, this.#connections);
   }
 
   /** The object as it is now in etcd, or undefined. */
@@ -252,8 +256,11 @@ export class KubeClient {
     await this.#config.applySecurityAuthentication(context);
     this.#impersonate(context);
     const { guard } = this.#options;
-    const dispatcher = context.getDispatcher();
-    if (guard && dispatcher) context.setDispatcher(guardDispatcher(dispatcher, guard));
+    const fresh = context.getDispatcher();
+    if (fresh) {
+      const kept = this.#connections.reuse(fresh);
+      context.setDispatcher(guard ? guardDispatcher(kept, guard) : kept);
+    }
     context.setSignal(this.#signalOf(request));
     return context;
   }

@@ -1,23 +1,29 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { findFreePort } from "../../../scripts/free-port.ts";
+import { ProcessGroup } from "../../../scripts/process-group.ts";
 import { checkout } from "../../support/build-paths.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface OperatorSettings {
   readonly edgeUrl: string;
+  /** Of its log among the others, and of its process in the Lease. Default operator. */
+  readonly name?: string;
+  /** Who it is, and by which way it goes to the API server. Default the administrator. */
+  readonly kubeconfig?: string;
   /** Parts of the settings' file that differ from the least one. */
   readonly sessions?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const drainMs = 20_000;
+
 /** The operator as a process, beside the control plane. Its log lies with the others. */
 export class OperatorProcess {
   readonly #plane: ControlPlane;
   readonly #settings: OperatorSettings;
-  #child: ChildProcess | undefined;
+  #group: ProcessGroup | undefined;
+  #port = 0;
 
   constructor(plane: ControlPlane, settings: OperatorSettings) {
     this.#plane = plane;
@@ -26,36 +32,63 @@ export class OperatorProcess {
 
   async start(): Promise<void> {
     const { directory, kubeconfig } = this.#plane;
-    const { edgeUrl, sessions, env } = this.#settings;
+    const { edgeUrl, name = "operator", sessions, env } = this.#settings;
     await mkdir(directory, { recursive: true });
     const token = join(directory, "pool-token");
-    const file = join(directory, "sessions.json");
+    const file = join(directory, `${name}-sessions.json`);
     await writeFile(token, "pool-token");
     await writeFile(file, JSON.stringify({ image: "localhost/runner:1", ...sessions }));
-    const child = spawn(process.execPath, [join(checkout, "operator/src/main.ts")], {
+    this.#port = await findFreePort("127.0.0.1");
+    this.#group = await ProcessGroup.spawn({
+      command: process.execPath,
+      args: [join(checkout, "operator/src/main.ts")],
+      cwd: directory,
       env: {
         PATH: process.env["PATH"],
-        KUBECONFIG: kubeconfig,
+        KUBECONFIG: this.#settings.kubeconfig ?? kubeconfig,
+        POD_NAME: name,
         EDGE_URL: edgeUrl,
         POOL_TOKEN_FILE: token,
         SESSION_SETTINGS_FILE: file,
         HTTP_HOST: "127.0.0.1",
-        HTTP_PORT: "0",
+        HTTP_PORT: String(this.#port),
         LEASE_SECONDS: "6",
+        // Half of a start is compiling what the last start had compiled.
+        NODE_COMPILE_CACHE: join(directory, "compiled"),
         ...env,
       },
-      stdio: ["ignore", "ignore", "pipe"],
+      logFile: join(directory, `${name}.log`),
     });
-    child.stderr?.pipe(createWriteStream(join(directory, "operator.log"), { flags: "a" }));
-    this.#child = child;
+  }
+
+  /** SIGSTOP freezes it in the middle of its work, SIGCONT lets it go on. */
+  signal(signal: NodeJS.Signals): void {
+    this.#group?.signal(signal);
+  }
+
+  /** What stands behind `/metrics` or another path of its probes; undefined while nobody answers. */
+  async probe(path: string): Promise<string | undefined> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.#port}${path}`);
+      return response.ok ? await response.text() : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** As Kubernetes ends a pod: it gives its Lease back. */
+  stop(): Promise<void> {
+    return this.#end(drainMs);
   }
 
   /** kill -9, as when its node dies. */
-  async kill(): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
+  kill(): Promise<void> {
+    return this.#end(0);
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    const group = this.#group;
+    this.#group = undefined;
+    await group?.stop(graceMs);
   }
 }

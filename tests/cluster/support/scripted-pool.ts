@@ -33,11 +33,19 @@ export class ScriptedPool {
   readonly busy = new Set<string>();
   /** How often a run was looked at. */
   readonly looks = new Map<string, number>();
+  /** HTTP requests that were answered. */
+  requests = 0;
   readonly #server = createServer((request, response) => void this.#answer(request, response));
   readonly #sockets = new Set<WebSocket>();
   readonly #confirmed = new Set<string>();
   #again: NodeJS.Timeout | undefined;
+  readonly #onCreated: (runId: string) => void;
   #isAway = false;
+
+  /** `onCreated` is told of each new run, when its creator has had the answer. */
+  constructor(onCreated: (runId: string) => void = () => undefined) {
+    this.#onCreated = onCreated;
+  }
 
   async listen(): Promise<string> {
     const sockets = new WebSocketServer({ noServer: true });
@@ -173,6 +181,7 @@ export class ScriptedPool {
       request.destroy();
       return;
     }
+    this.requests += 1;
     const body = await text(request);
     const path = new URL(request.url ?? "", "http://edge").pathname.slice(runsPath.length);
     const [, runId = "", what = ""] = path.split("/");
@@ -236,6 +245,7 @@ export class ScriptedPool {
     };
     const kept = { run, body };
     this.runs.set(runId, kept);
+    setImmediate(() => this.#onCreated(runId));
     return kept;
   }
 }

@@ -15,6 +15,7 @@ import { reconcile } from "./reconcile.ts";
 import { RunViews } from "./run-views.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import type { Session } from "./session.ts";
+import { WrittenStatus } from "./written-status.ts";
 
 const controllerName = "agentic-session";
 
@@ -45,6 +46,7 @@ export class SessionController implements Controller {
   readonly #options: SessionControllerOptions;
   readonly #queue: WorkQueue;
   readonly #children: Children;
+  readonly #written = new WrittenStatus();
   readonly #runs = new RunViews((run) => this.#wakeRun(run));
   readonly #edge: EdgeHttp;
   readonly #identities: Identities;
@@ -78,6 +80,7 @@ export class SessionController implements Controller {
     this.#children.sessions.subscribe(({ type, object }) => {
       if (type !== "deleted") return;
       const { runId } = (object.status ?? {}) as { readonly runId?: string };
+      this.#written.forget(object.metadata.uid);
       this.#runs.forgetSession(object.metadata.uid, runId);
     });
   }
@@ -110,6 +113,7 @@ export class SessionController implements Controller {
       children,
       edge: this.#edge,
       runs: this.#runs,
+      written: this.#written,
       recorder,
       settings,
       send: this.#send,

@@ -23,11 +23,13 @@ import { runIdOf } from "./run-id.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { inactiveAt } from "./wishes.ts";
 import { type Session, readSession, sessionKind } from "./session.ts";
+import type { WrittenStatus } from "./written-status.ts";
 
 export interface ReconcileTools {
   readonly children: Children;
   readonly edge: EdgeHttp;
   readonly runs: RunViews;
+  readonly written: WrittenStatus;
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
   readonly send: (report: SessionReport) => void;
@@ -41,7 +43,8 @@ export async function reconcile(
   tools: ReconcileTools,
 ): Promise<Requeue> {
   const stored = tools.children.sessions.cache.getByKey(key);
-  const session = stored && readSession(stored);
+  const cached = stored && readSession(stored);
+  const session = cached && tools.written.onto(cached);
   if (!session || isAtRest(session, attemptsLeft(session, tools.children))) return settled;
   const now = Date.now();
   const run = await viewRun(session, tools);
@@ -93,6 +96,7 @@ async function report(
   const status = statusOf(facts, plan, outcome);
   if (isNews(session.status ?? {}, status)) {
     await tools.api.applyStatus(sessionKind, session.metadata, status);
+    tools.written.wrote(session, status);
     tools.entered(session, status);
   }
   for (const pending of status.reports ?? []) {

@@ -75,9 +75,21 @@ describe("readEnv", () => {
     [{ RUNNER_MODE: "cold" }, "RUNNER_MODE"],
     [{ RUNNER_MODE: "session", ...session, MILLRACE_ATTEMPT: "none" }, "MILLRACE_ATTEMPT"],
     [{ RUNNER_MODE: "session", ...session, MILLRACE_RUN_ID: "" }, "MILLRACE_RUN_ID"],
+    [{ RUNNER_MODE: "session", ...session, MILLRACE_WORKFLOW: "{" }, "MILLRACE_WORKFLOW"],
+    [{ RUNNER_MODE: "session", ...session, MILLRACE_COMMAND_ENV_FILE: "/no/env" }, "/no/env"],
   ])("says what is wrong with %j: %s", (raw, name) => {
     const result = read(raw);
     expect(!result.ok && result.problem).toContain(name);
+  });
+
+  it("knows how a session's run is to be worked on", () => {
+    const workflow = { gitUrl: "https://git.example.com/flows", branch: "main", path: "fix" };
+    const result = read({
+      RUNNER_MODE: "session",
+      ...session,
+      MILLRACE_WORKFLOW: JSON.stringify(workflow),
+    });
+    expect(result.ok && result.env.start).toMatchObject({ kind: "session", workflow });
   });
 
   it("knows its secrets", () => {

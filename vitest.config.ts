@@ -76,8 +76,8 @@ const node = {
     include: ["tests/cluster/node/**/*.test.ts"],
     globalSetup: ["./tests/cluster/support/build-node.ts", "./tests/support/build-worker.ts"],
     fileParallelism: false,
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 };
 

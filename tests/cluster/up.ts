@@ -50,7 +50,7 @@ async function install(node: RealNode, { edgeUrl, modelUrl, poolToken }: Places)
     "pool.providerSecret": "millrace-providers",
     "sessions.identities": JSON.stringify([{ owner: "*", user: edgeUser, namespace: sessions }]),
   };
-  const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "180s"];
+  const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "300s"];
   await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: node.kubeconfig });
   const who = ["--clusterrole=millrace-edit", `--user=${edgeUser}`];
   await node.kubectl("-n", sessions, "create", "rolebinding", edgeUser, ...who);

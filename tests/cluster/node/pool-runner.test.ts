@@ -40,7 +40,7 @@ describe("runners that the chart installs", () => {
       "runners.env.OPENAI_BASE_URL": modelUrl,
       "runners.env.OPENAI_MODEL": "gpt-5",
     };
-    const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "180s"];
+    const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "300s"];
     await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: node.kubeconfig });
   });
 

@@ -113,7 +113,7 @@ describe("a session on a real node", () => {
   it("is cancelled when it is deleted, and leaves nothing", async () => {
     await bench.apply("deleted", { build: [mark("a"), hold] });
     const run = await bench.followUntil("deleted", "holding\n");
-    await bench.kubectl("delete", "ags", "deleted", "--timeout=60s");
+    await bench.kubectl("delete", "ags", "deleted", "--timeout=120s");
     const frames = await run.stream.toEnd();
     expect(frames.map(nameOf).at(-1)).toBe("cancelled");
     await waitUntil("nothing of it is left", async () => {

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -59,13 +60,15 @@ function buildImage(which: string, baseArchive: string): void {
     IMAGE_TAG: "test",
   });
   const image = `localhost/millrace/${which}:test`;
+  const part = `${archiveOf(which)}.part`;
   run("buildah", [
     "push",
     "--quiet",
     "--disable-compression",
     image,
-    `oci-archive:${archiveOf(which)}:${image}`,
+    `oci-archive:${part}:${image}`,
   ]);
+  renameSync(part, archiveOf(which));
 }
 
 /** The same for the same image: of everything that its Dockerfile copies, and of the base. */

@@ -12,6 +12,8 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { chart, helm, setFlags, type Values } from "./helm.ts";
 import { archiveOf, nodeValues, type RealNode, startRealNode } from "./real-node.ts";
 
+/** Of waits for the cluster, on a machine that does much else. */
+const patienceMs = 120_000;
 /** Where the chart's own pods are; sessions are elsewhere. */
 const releaseNamespace = "millrace";
 export const sessionNamespace = "agents";
@@ -113,16 +115,15 @@ export class SessionBench {
         const { status } = session;
         return status?.phase === phase && (reason === undefined || status.reason === reason);
       },
-      120_000,
+      patienceMs,
     );
     return session;
   }
 
   /** Waits until the session has a run, and follows that at the edge from its first frame. */
   async follow(name: string): Promise<FollowedSession> {
-    await waitUntil(`${name} has a run`, async () => {
-      return (await this.read(name)).status?.url !== undefined;
-    });
+    const hasRun = async () => (await this.read(name)).status?.url !== undefined;
+    await waitUntil(`${name} has a run`, hasRun, patienceMs);
     const { url = "" } = (await this.read(name)).status ?? {};
     const [, , , projectId = "", , runId = ""] = url.split("/");
     return { projectId, runId, stream: await this.platform.api.stream(projectId, runId) };
@@ -150,7 +151,7 @@ export class SessionBench {
     };
     const overrides = JSON.stringify({ apiVersion: "v1", spec });
     await this.kubectl("run", name, `--image=${container.image}`, `--overrides=${overrides}`);
-    await this.kubectl("wait", "--for=condition=Ready", `pod/${name}`, "--timeout=60s");
+    await this.kubectl("wait", "--for=condition=Ready", `pod/${name}`, "--timeout=120s");
   }
 
   async addressOf(pod: string): Promise<string> {
@@ -182,9 +183,8 @@ export class SessionBench {
 
   /** Until the session has no pod; its record stays. */
   untilNothingRuns(name: string): Promise<void> {
-    return waitUntil(`no pod of ${name} is left`, async () => {
-      return (await this.pods(name)).length === 0;
-    });
+    const isOver = async () => (await this.pods(name)).length === 0;
+    return waitUntil(`no pod of ${name} is left`, isOver, patienceMs);
   }
 
   /** Of a session: its pods, also those that are over. */
@@ -256,7 +256,7 @@ export class SessionBench {
       releaseNamespace,
       "--wait",
       "--timeout",
-      "180s",
+      "300s",
     ];
     await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: this.node.kubeconfig });
     const who = ["--clusterrole=millrace-edit", `--user=${edgeUser}`];

@@ -41,6 +41,11 @@ export class Announcer {
     this.#save({ orgId, name, streamId, ...fresh });
   }
 
+  /** A stream that is older than subscriptions makes itself known with its next message. */
+  adopt(address: StreamAddress, streamId: string): void {
+    if (this.#standing === null) this.begin(address, streamId);
+  }
+
   /** Call it in the turn that removes the stream. */
   removed(): void {
     if (this.#standing !== null) this.#save({ ...this.#standing, isRemoved: true });
@@ -98,7 +103,7 @@ export class Announcer {
       return;
     }
     const tail = this.#parts.tail();
-    const interest = await subscriptions.streamTold(orgId, { name, streamId, tail });
+    const interest = await subscriptions.streamTold({ name, streamId, tail });
     const now = this.#standing;
     if (now?.streamId !== streamId || now.isRemoved) return;
     const isNews = interest.mark >= now.mark;

@@ -60,7 +60,9 @@ export class StreamObject extends DurableObject<PlatformEnv> implements StreamRp
       this.#alarm = new Alarm(ctx.storage, await ctx.storage.getAlarm());
       this.#announcer = this.#makeAnnouncer(this.#store.standing());
       const saved = this.#store.load();
-      if (saved !== null) this.#stream = this.#open(saved.address, saved.state);
+      if (saved === null) return;
+      this.#stream = this.#open(saved.address, saved.state);
+      this.#announcer.adopt(saved.address, saved.state.id);
     });
   }
 

@@ -60,6 +60,35 @@ describe("a stream", () => {
     ]);
   });
 
+  it("that one subscription hears of first is offered to the patterns of others", async () => {
+    const org = await subscribed();
+    await org.create("events/a", 1);
+    await claimed(org);
+    // As if its registration were still on its way when somebody names it.
+    await org.change("DELETE FROM stream");
+    await org.change("DELETE FROM link");
+    const streams = ["events/a"];
+    await org.own.put("other", org.wish({ target: pull, pattern: null, streams }));
+    const view = await org.own.view(id);
+    expect(view?.streams).toMatchObject([{ name: "events/a", acked: 0, tail: 1 }]);
+    expect((await org.own.view("other"))?.streams).toMatchObject([{ acked: 1, tail: 1 }]);
+  });
+
+  it("older than subscriptions is followed when it is named", async () => {
+    const org = new TestOrg();
+    await org.create(wakeStream);
+    await org.create("old", 1);
+    await org.append("old");
+    const object = org.streamObject("old");
+    await runInDurableObject(object, (_, { storage }) => {
+      storage.sql.exec("DELETE FROM document WHERE name = 'standing'");
+    });
+    await evictDurableObject(object);
+    await org.own.put(id, org.wish({ target: pull, pattern: null, streams: ["old"] }));
+    await org.append("old");
+    expect((await claimed(org)).streams).toMatchObject([{ name: "old", acked: 2, tail: 3 }]);
+  });
+
   it("that nobody follows any more tells nothing", async () => {
     const org = await subscribed();
     await org.create("events/a", 1);
@@ -123,9 +152,7 @@ describe("a wake stream", () => {
   it("is told of each wake once, however often the object dies over it", async () => {
     const org = await subscribed();
     await org.create("events/a", 1);
-    await vi.waitFor(async () => {
-      expect(countOf(await wakeEvents(org), '"type":"wake"')).toBe(1);
-    }, patience);
+    await vi.waitFor(async () => expect(await org.stage()).toBe("told"), patience);
     for (let times = 0; times < 2; times += 1) {
       // The append was made, and the object died before it wrote that down.
       await org.change(
@@ -133,6 +160,7 @@ describe("a wake stream", () => {
            json_object('kind', 'owed', 'wakeId', json_extract(body, '$.stage.wakeId'), 'at', 0, 'asked', 0))`,
       );
       await org.restarted((object) => object.alarm());
+      await vi.waitFor(async () => expect(await org.stage()).toBe("told"), patience);
     }
     expect(countOf(await wakeEvents(org), '"type":"wake"')).toBe(1);
   });

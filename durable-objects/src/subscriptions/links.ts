@@ -94,7 +94,8 @@ export class Links {
     const mark = links.newMark();
     const answer = await streamStub(env, orgId, name).follow(mark);
     store.transaction(() => {
-      if (answer.ok) links.saveStream({ name, streamId: answer.streamId, tail: answer.tail });
+      // It may be the first that is heard of the stream: other patterns wait for it.
+      if (answer.ok) this.told({ name, streamId: answer.streamId, tail: answer.tail });
       // A stream that is yet to come is read from its start.
       links.answered(name, answer.ok ? answer.tail : 0);
     });

@@ -72,6 +72,7 @@ export class SubscriptionsObject extends DurableObject<PlatformEnv> implements S
       this.#links.begin(state, wish.streams);
     });
     await this.#settleLinks();
+    this.#runWakes();
     return { ok: true, created: true, view: this.#viewOf(state) };
   }
 
@@ -91,10 +92,12 @@ export class SubscriptionsObject extends DurableObject<PlatformEnv> implements S
     if (target.type === "pull-wake" && names.includes(target.wakeStream)) {
       return { ok: false, code: "wake_stream" } as const;
     }
-    const count = this.#linkStore.explicitCount(id) + names.length;
+    const added = names.filter((name) => this.#store.stream(id, name)?.isExplicit !== true);
+    const count = this.#linkStore.explicitCount(id) + added.length;
     if (count > limits.subscriptionStreams) return { ok: false, code: "too_many" } as const;
-    this.#store.transaction(() => this.#links.follow(state, names));
+    this.#store.transaction(() => this.#links.follow(state, added));
     await this.#settleLinks();
+    this.#runWakes();
     return { ok: true } as const;
   }
 
@@ -186,7 +189,7 @@ export class SubscriptionsObject extends DurableObject<PlatformEnv> implements S
     this.#runWakes();
   }
 
-  async streamTold(_orgId: string, stream: StreamEnd): Promise<Interest> {
+  async streamTold(stream: StreamEnd): Promise<Interest> {
     const interest = this.#store.transaction(() => {
       const told = this.#links.told(stream);
       this.#advanceFollowers(stream.name);
@@ -267,7 +270,6 @@ export class SubscriptionsObject extends DurableObject<PlatformEnv> implements S
 
   async #settleLinks(): Promise<void> {
     for (const name of await this.#links.settle()) this.#advanceFollowers(name);
-    this.#runWakes();
   }
 
   #advanceFollowers(name: string): void {

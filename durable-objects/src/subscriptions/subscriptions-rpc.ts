@@ -138,7 +138,7 @@ export interface SubscriptionsRpc {
   takeWake(id: string, generation: number): Promise<TakenWake | null>;
   wakeTold(id: string, wakeId: string, outcome: TellOutcome): Promise<void>;
   /** Told by a stream when it is created, and with every new end while it is followed. Safe to repeat. */
-  streamTold(orgId: string, stream: StreamEnd): Promise<Interest>;
+  streamTold(stream: StreamEnd): Promise<Interest>;
   /** Told by a stream that goes. Safe to repeat. */
   streamRemoved(name: string, streamId: string): Promise<void>;
 }

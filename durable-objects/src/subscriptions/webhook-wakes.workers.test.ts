@@ -12,7 +12,7 @@ async function subscribed(): Promise<TestOrg> {
 }
 
 const tell = (org: TestOrg, tail: number, name?: string) =>
-  org.restarted((object) => object.streamTold(org.orgId, end(tail, name)));
+  org.restarted((object) => object.streamTold(end(tail, name)));
 
 const view = (org: TestOrg) => org.restarted((object) => object.view(id));
 

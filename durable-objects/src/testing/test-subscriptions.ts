@@ -58,6 +58,14 @@ export class TestOrg {
     });
   }
 
+  /** What its only subscription's wake is at. */
+  stage(): Promise<string> {
+    return runInDurableObject(this.#object(), (_, { storage }) => {
+      const stage = "SELECT json_extract(body, '$.stage.kind') AS kind FROM subscription";
+      return storage.sql.exec<{ kind: string }>(stage).one().kind;
+    });
+  }
+
   stream(name: string) {
     return streamStub(env, this.orgId, name);
   }

@@ -190,6 +190,17 @@ describe("a wake's token", () => {
     expect([answer.status, answer.body.error.code]).toEqual([400, "INVALID_REQUEST"]);
   });
 
+  it("is shown with POST, and streams may have the names of its paths", async () => {
+    const { id, claim } = await claimed();
+    const authorization = `Bearer ${claim.token}`;
+    const get = { key: null, headers: { authorization } };
+    for (const path of ["ack", "callback", "release"]) {
+      expect(await status(`${pathOf(id)}/${path}`, get)).toBe(405);
+      expect(await status(`${pathOf(id)}/streams/${path}`, { method: "DELETE" })).toBe(204);
+      expect(await status(`${pathOf(id)}/streams/${path}`, { ...get, method: "DELETE" })).toBe(401);
+    }
+  });
+
   it("of one subscription is none of another", async () => {
     const [one, other] = [await claimed(), await claimed()];
     const answer = await other.act("ack", other.proof, one.claim.token);

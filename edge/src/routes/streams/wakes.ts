@@ -5,6 +5,7 @@ import type { WokenEnv } from "../../edge-env.ts";
 import { limitRequestsOf } from "../../middleware/limit-requests.ts";
 import { requireWakeToken } from "../../middleware/require-wake-token.ts";
 import { subscriptionsObject } from "../../objects.ts";
+import { problem } from "../../problem.ts";
 import { refuseSubscription } from "../../subscriptions/refuse-subscription.ts";
 import { parseOffset, subscriptionPrefix } from "./protocol.ts";
 import { readWish } from "./read-wish.ts";
@@ -13,21 +14,20 @@ import { readWish } from "./read-wish.ts";
 export const wakes = new Hono<WokenEnv>();
 
 const path = `${subscriptionPrefix}:id` as const;
-const endings = /\/(callback|ack|release)$/;
+const acts = ["callback", "ack", "release"] as const;
+const wakePath = /^\/v1\/stream\/__ds\/subscriptions\/[^/]+\/(callback|ack|release)$/;
 
 /** Is it a path that asks for a wake's token, and not for an API key? */
 export function isWakePath(c: Context): boolean {
-  return c.req.path.startsWith(subscriptionPrefix) && endings.test(c.req.path);
+  return wakePath.test(c.req.path);
 }
 
-wakes.use(
-  `${path}/:act{callback|ack|release}`,
-  requireWakeToken,
-  limitRequestsOf(({ var: { woken } }: Context<WokenEnv>) => ({
-    orgId: woken.orgId,
-    keyId: `wake:${woken.subscriptionUid}`,
-  })),
-);
+const limitWoken = limitRequestsOf(({ var: { woken } }: Context<WokenEnv>) => ({
+  orgId: woken.orgId,
+  keyId: `wake:${woken.subscriptionUid}`,
+}));
+
+for (const act of acts) wakes.use(`${path}/${act}`, requireWakeToken, limitWoken);
 
 wakes.post(`${path}/callback`, (c) => acknowledge(c, c.req.param("id"), "webhook"));
 wakes.post(`${path}/ack`, (c) => acknowledge(c, c.req.param("id"), "pull-wake"));
@@ -41,6 +41,14 @@ wakes.post(`${path}/release`, async (c) => {
   const answer = await own.release(c.req.param("id"), { token, wakeId, generation });
   return answer.ok ? c.body(null, 204) : refuseWake(c, answer.code);
 });
+
+// An API key was not asked for on these paths: nothing behind may answer them.
+for (const act of acts) {
+  wakes.all(`${path}/${act}`, (c) => {
+    c.header("allow", "POST, OPTIONS");
+    return problem(c, "method_not_allowed");
+  });
+}
 
 async function acknowledge(
   c: Context<WokenEnv>,

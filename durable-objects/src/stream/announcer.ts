@@ -12,7 +12,7 @@ interface Parts {
   readonly subscriptions: (orgId: string) => SubscriptionsRpc;
 }
 
-const retryMs = 10_000;
+const retryMs = 5_000;
 /** An append's answer waits this long for the subscriptions: then whoever reads it finds work to claim. */
 const patienceMs = 2_000;
 

@@ -16,6 +16,9 @@ const longestSilenceMs = 12_000;
 
 const joinMs = 20_000;
 
+/** Most of them lose their socket to a kill of the edge, and never get to write. */
+const sleepers = 3;
+
 /** Does harm until it is time to stop. Everything that it took away is back when it resolves. */
 export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Promise<void> {
   const lane = (): Chaos => ({ random: random.branch(), tally, stopAt });
@@ -26,8 +29,8 @@ export async function doHarm(stage: Stage, { random, tally, stopAt }: Chaos): Pr
     harmRunner(stage.places[1], lane()),
     harmNetwork(stage.inside, lane(), longestSilenceMs),
     harmNetwork(stage.outside, lane(), 4_000),
-    playSleeper(stage.platform, lane()),
     playQuitter(stage.platform, lane()),
+    ...Array.from({ length: sleepers }, () => playSleeper(stage.platform, lane())),
   ]);
   stage.inside.fateOf = () => "pass";
   // A connection that loses what is said on it would do so for ever.

@@ -36,7 +36,7 @@ export function readOptions(args: readonly string[]): Options | null {
   });
   if (values.help) return null;
   const { removed } = values;
-  const defaultSeconds = removed === undefined ? "600" : "40";
+  const defaultSeconds = removed === undefined ? "600" : "60";
   return {
     seed: readNumber("seed", values.seed),
     seconds: readNumber("seconds", values.seconds ?? defaultSeconds),

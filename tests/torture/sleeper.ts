@@ -67,7 +67,7 @@ async function sleepOver(platform: Platform, { random, tally, stopAt }: Night): 
     const run = await open(platform.url, runnerPaths.runSocket(runId), offer.token);
     say(run, { type: "claim", runnerId, attempt });
     tally.add("runner fell asleep");
-    await sleep(random.between(9_500, 16_000));
+    await sleep(random.between(8_000, 14_000));
     const events = [{ type: "custom" as const, data: { name: lateName, value: attempt } }];
     say(run, { type: "frame", producerSeq: 1, events });
     if (run.readyState === WebSocket.OPEN) tally.add("runner woke up and wrote");

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   BatchV1Api,
   CoreV1Api,
@@ -19,13 +20,27 @@ const namespace = "default";
 
 const mergePatch = setHeaderOptions("Content-Type", "application/merge-patch+json");
 
-/** Who asks while somebody else is waiting for the same answer shares it: many sessions may be waited for at a time. */
-function sharing<T>(ask: () => Promise<T>): () => Promise<T> {
+/**
+ * Who asks while somebody else is waiting for the same answer shares it, also for `restMs` afterwards: many sessions may
+ * be waited for at a time.
+ */
+function sharing<T>(ask: () => Promise<T>, restMs: number): () => Promise<T> {
   let asked: Promise<T> | undefined;
+  const forget = async (): Promise<void> => {
+    if (restMs > 0) await sleep(restMs);
+    asked = undefined;
+  };
   return () => {
-    asked ??= ask().finally(() => (asked = undefined));
+    asked ??= ask().finally(() => void forget());
     return asked;
   };
+}
+
+export interface Patience {
+  /** How long it waits for anything. Default as long as `waitUntil`. */
+  readonly forMs?: number;
+  /** What was seen is true for so long: for many sessions at a time. Default 0. */
+  readonly restMs?: number;
 }
 
 /** Sessions of a control plane as a test sees and moves them; kwok in place of nodes, the test in place of the platform. */
@@ -37,14 +52,14 @@ export class SessionCluster {
   readonly #sessions: () => Promise<readonly AgenticSession[]>;
   readonly #pods: () => Promise<readonly V1Pod[]>;
   readonly #jobs: () => Promise<readonly V1Job[]>;
-  readonly #patienceMs: number | undefined;
+  readonly #patience: Patience;
 
-  /** `patienceMs`: how long it waits for anything; by default as long as `waitUntil`. */
-  constructor(plane: ControlPlane, pool: ScriptedPool, patienceMs?: number) {
+  constructor(plane: ControlPlane, pool: ScriptedPool, patience: Patience = {}) {
+    const { restMs = 0 } = patience;
     const config = plane.admin();
     this.#plane = plane;
     this.#pool = pool;
-    this.#patienceMs = patienceMs;
+    this.#patience = patience;
     this.#objects = config.makeApiClient(CustomObjectsApi);
     this.#core = config.makeApiClient(CoreV1Api);
     const batch = config.makeApiClient(BatchV1Api);
@@ -52,9 +67,10 @@ export class SessionCluster {
     this.#sessions = sharing(async () => {
       const list: unknown = await objects.listNamespacedCustomObject({ ...kind, namespace });
       return (list as { readonly items: readonly AgenticSession[] }).items;
-    });
-    this.#pods = sharing(async () => (await this.#core.listNamespacedPod({ namespace })).items);
-    this.#jobs = sharing(async () => (await batch.listNamespacedJob({ namespace })).items);
+    }, restMs);
+    const [core, all] = [this.#core, { namespace }];
+    this.#pods = sharing(async () => (await core.listNamespacedPod(all)).items, restMs);
+    this.#jobs = sharing(async () => (await batch.listNamespacedJob(all)).items, restMs);
   }
 
   /** Until the API server takes sessions. */
@@ -92,7 +108,7 @@ export class SessionCluster {
     this.#plane.kubectl("patch", "ags", name, "--type=merge", "-p", JSON.stringify({ spec }));
 
   readonly until = (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> =>
-    waitUntil(what, isSo, this.#patienceMs);
+    waitUntil(what, isSo, this.#patience.forMs);
 
   readonly untilPhase = (name: string, phase: string, reason?: string): Promise<void> =>
     this.until(`${name} is ${phase}/${reason ?? "any"}`, async () => {
@@ -119,7 +135,9 @@ export class SessionCluster {
 
   /** As kubelet says it when the container has ended. */
   readonly end = async (name: string, exitCode = 0, reason = "Completed"): Promise<void> => {
-    const [pod] = await this.podsOf(name);
+    const pods = await this.podsOf(name);
+    // The garbage collector may not have come for the last attempt's yet.
+    const pod = pods.find((one) => one.status?.phase === "Running") ?? pods[0];
     if (!pod) return;
     const finishedAt = new Date().toISOString();
     const status = {

@@ -39,7 +39,7 @@ export const mechanisms: Readonly<Record<string, Mechanism>> = {
     ],
   },
   "tool-checkpoints": {
-    breaks: ["P9"],
+    breaks: ["P2", "P9"],
     cuts: [cut(/for \(const step of draft\.steps\) \w+\.insertStep\(step\);/, "")],
   },
   "lease-expiry": {

@@ -83,6 +83,30 @@ export function forEachEvent(
   forEachRow(text, after, { lookUp: asEventType, visit });
 }
 
+/** A packed row as it lies in `text`: its lines from `start` to `end`, without the LF of the last one. */
+export interface RowPlace {
+  readonly first: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Calls for each packed row, marks included: for who takes lines all at once, as they lie. */
+export function forEachRowPlace(text: string, visit: (row: RowPlace) => void): void {
+  let from = 0;
+  while (from < text.length) {
+    const start = text.indexOf("\n", from) + 1;
+    const end = text.indexOf("\n\n", start);
+    visit({ first: Number.parseInt(text.slice(from, start), 10), start, end });
+    from = end + 2;
+  }
+}
+
+/** What a row's lines say when it is a mark: nothing follows; or not yet. Null: it is none. */
+export function markIn(text: string, { start }: RowPlace): "closed" | "open" | null {
+  if (!text.startsWith(`${markType}\t`, start)) return null;
+  return text.startsWith("true", start + markType.length + 1) ? "closed" : "open";
+}
+
 interface Lines<Type extends string> {
   readonly lookUp: (type: string, seq: number) => Type;
   readonly visit: (line: EncodedLine<Type>) => void;

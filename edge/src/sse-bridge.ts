@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 const keepAlive = encoder.encode(": keep-alive\n\n");
 
 /** Consumed text is reported in portions: each report wakes the object. */
-const reportEvery = limits.readerCreditBytes / 4;
+const reportEvery = limits.readerCreditBytes / 2;
 const maxReopens = 6;
 /** What the object closes a reader with that took nothing for `readerStuckMs`. */
 const stuckCode = 1013;

@@ -17,6 +17,10 @@ export interface Tail {
   readonly at: number;
 }
 
+/** A statement is kept for its next use only if its rows were read to the end: so they are asked for in portions of about this size. */
+const portionChars = 128 * 1024;
+const portionRows = 256;
+
 /** The SQL of a log, which every object that holds one keeps in a table of this shape (migrations/src/run.ts, stream.ts). */
 export class LogRows {
   readonly #sql: SqlStorage;
@@ -45,12 +49,35 @@ export class LogRows {
 
   /** Rows in order, from the one that holds `seq`. A cursor: stop when you have enough. */
   *rowsFrom(seq: number): Generator<LogRow> {
-    const rows = this.#sql.exec<{ first: number; n: number; at: number; body: string }>(
-      "SELECT first, n, at, body FROM log WHERE first >=" +
-        " coalesce((SELECT max(first) FROM log WHERE first <= ?), 0) ORDER BY first",
+    let next = this.#startOf(seq);
+    let limit = 1;
+    for (;;) {
+      const rows = this.#portion(next, limit);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < limit) return;
+      next = last.first + last.n;
+      // Neighbours are alike: those that come are taken to be as long as the last one was.
+      limit = Math.max(1, Math.min(portionRows, Math.floor(portionChars / last.body.length)));
+    }
+  }
+
+  /** First event of the row that holds `seq`; beyond the end, of the last row. */
+  #startOf(seq: number): number {
+    const found = this.#sql.exec<{ start: number | null }>(
+      "SELECT max(first) AS start FROM log WHERE first <= ?",
       seq,
     );
-    yield* rows;
+    return found.one().start ?? 0;
+  }
+
+  #portion(first: number, limit: number): LogRow[] {
+    const rows = this.#sql.exec<{ first: number; n: number; at: number; body: string }>(
+      "SELECT first, n, at, body FROM log WHERE first >= ? ORDER BY first LIMIT ?",
+      first,
+      limit,
+    );
+    return rows.toArray();
   }
 }
 

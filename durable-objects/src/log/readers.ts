@@ -42,7 +42,7 @@ export const readerTag = "reader";
 
 const ringChars = 4 * 1024 * 1024;
 /** Rows are sent together up to this size: fewer messages in a replay, and still small beside the credit. */
-const messageChars = 64 * 1024;
+const messageChars = limits.readerCreditBytes / 2;
 const saveDelayMs = 1_000;
 const digits = /^\d{1,15}$/;
 

@@ -1,6 +1,6 @@
 import type { LogSource } from "./log-source.ts";
 import type { OpenedReader } from "../../reader-place.ts";
-import { toBatch, type Batch } from "./render.ts";
+import type { Batch } from "./render.ts";
 
 /** The first messages after `after`, or an empty batch when none come in time or the log is closed; null when it is gone; or that it has too many readers. */
 export async function awaitNews(
@@ -11,10 +11,10 @@ export async function awaitNews(
   const socket = await source.open(after);
   if (socket === null || socket === "readers_per_log") return socket;
   const { promise, resolve } = Promise.withResolvers<Batch>();
-  const nothing = toBatch("", after, source);
+  const nothing = source.batchOf("", after);
   const timer = setTimeout(() => resolve(nothing), patienceMs);
   socket.addEventListener("message", ({ data }) => {
-    const batch = toBatch(String(data), after, source);
+    const batch = source.batchOf(String(data), after);
     if (!batch.isEmpty || batch.isClosed) resolve(batch);
   });
   for (const end of ["close", "error"] as const) {

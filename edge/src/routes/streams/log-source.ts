@@ -1,5 +1,5 @@
-import type { EncodedLine } from "@millrace/contracts";
 import type { OpenedReader } from "../../reader-place.ts";
+import type { Batch } from "./render.ts";
 
 /** What a read finds. */
 export interface LogPage {
@@ -22,6 +22,6 @@ export interface LogSource {
   readonly page: (after: number, chars: number) => Promise<LogPage | Missing | Response>;
   /** A reader's socket with marks, not accepted yet; null when the log has gone. */
   readonly open: (after: number) => Promise<OpenedReader>;
-  /** A line of a JSON log as the client gets it. */
-  readonly jsonOfLine: (line: EncodedLine) => string;
+  /** Takes what follows a message out of packed rows. */
+  readonly batchOf: (rows: string, after: number) => Batch;
 }

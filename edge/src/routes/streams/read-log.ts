@@ -7,7 +7,7 @@ import { letGo, socketOf, takeReaderPlace, tooManyReaders } from "../../reader-p
 import { awaitNews } from "./await-news.ts";
 import type { LogPage, LogSource } from "./log-source.ts";
 import { cursorAfter, offsetAfter, parseOffset, streamHeaders as headers } from "./protocol.ts";
-import { bodyOf, etagOf, toBatch, type Batch } from "./render.ts";
+import { bodyOf, etagOf, type Batch } from "./render.ts";
 import { framesOf, isEncoded } from "./sse-frames.ts";
 
 const pageChars = 1024 * 1024;
@@ -71,7 +71,7 @@ function catchUp(
   { page, after }: Read,
   isNow: boolean,
 ): Response {
-  const batch = toBatch(page.rows, after, source);
+  const batch = source.batchOf(page.rows, after);
   const isAtTail = batch.last >= page.tail;
   const answer = new Headers(positionOf(page, batch));
   if (isNow) answer.set("cache-control", "no-store");
@@ -94,7 +94,7 @@ async function followByPoll(
   source: LogSource,
   { page, after, cursor }: Read,
 ): Promise<Response> {
-  const atHand = toBatch(page.rows, after, source);
+  const atHand = source.batchOf(page.rows, after);
   const isOver = page.closed && after >= page.tail;
   const batch = atHand.isEmpty && !isOver ? await pollFor(c, source, after) : atHand;
   if (batch === null) return problem(c, "not_found");

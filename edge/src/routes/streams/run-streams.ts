@@ -1,4 +1,4 @@
-import { jsonOf, type EncodedLine } from "@millrace/contracts";
+import { forEachLine, jsonOf, type EncodedLine } from "@millrace/contracts";
 import { Hono, type Context } from "hono";
 import { z } from "zod";
 import type { CallerEnv } from "../../edge-env.ts";
@@ -8,6 +8,7 @@ import { RunLog } from "../../run-log.ts";
 import type { LogSource } from "./log-source.ts";
 import { offsetAfter, streamHeaders as headers } from "./protocol.ts";
 import { answerRead } from "./read-log.ts";
+import { jsonArray, type Batch } from "./render.ts";
 
 /** A run's log as a Durable Stream of JSON: one message per event, closed when the run is over. */
 export const runStreams = new Hono<CallerEnv>();
@@ -53,8 +54,28 @@ function sourceOf(c: Context<CallerEnv>, runId: string): LogSource {
       const opened = await log.open({ after, marks: true });
       return typeof opened === "object" && !(opened instanceof WebSocket) ? null : opened;
     },
-    jsonOfLine: eventOf,
+    batchOf: batchOfEvents,
   };
+}
+
+function batchOfEvents(rows: string, after: number): Batch {
+  const items: string[] = [];
+  let last = after;
+  let isUpToDate = false;
+  let isClosed = false;
+  forEachLine(rows, after, {
+    line: (line) => {
+      isUpToDate = false;
+      last = line.seq;
+      items.push(eventOf(line));
+    },
+    mark: (closed) => {
+      isUpToDate = true;
+      isClosed = closed;
+    },
+  });
+  const isEmpty = items.length === 0;
+  return { json: jsonArray(items), pieces: [], isEmpty, last, isUpToDate, isClosed };
 }
 
 /** The canonical event, its data untouched. */

@@ -2,7 +2,7 @@ import { isJson, toBase64 } from "@millrace/durable-objects";
 import type { Frames } from "../../projectors/v1/frames.ts";
 import type { LogSource } from "./log-source.ts";
 import { cursorAfter, offsetAfter } from "./protocol.ts";
-import { toBatch, type Batch } from "./render.ts";
+import type { Batch } from "./render.ts";
 import { joined, WholeCharacters } from "./whole-characters.ts";
 
 /** Does a log of this type travel as base64? Only text and JSON fit into server-sent events as they are. */
@@ -18,30 +18,31 @@ export function framesOf(
 ): (rows: string, after: number) => Frames {
   const encoder = encoderOf(contentType);
   return (rows, after) => {
-    const batch = toBatch(rows, after, source);
+    const batch = source.batchOf(rows, after);
     if (batch.isEmpty && !batch.isUpToDate) return { text: "", last: batch.last };
-    const data = batch.isEmpty ? "" : `event: data\n${dataLines(encoder.encode(batch))}\n`;
+    const data = batch.isEmpty ? "" : `event: data\n${encoder.dataOf(batch)}\n`;
     const text = data + control(batch, cursor);
     return { text, last: batch.last, isWhole: encoder.isWhole() };
   };
 }
 
 interface Encoder {
-  readonly encode: (batch: Batch) => string;
+  /** The event's `data` fields. */
+  readonly dataOf: (batch: Batch) => string;
   readonly isWhole: () => boolean;
 }
 
 const always = () => true;
 
 function encoderOf(contentType: string): Encoder {
-  if (isJson(contentType))
-    return { encode: ({ items }) => `[${items.join(",")}]`, isWhole: always };
+  // Neither JSON nor base64 holds a line's end.
+  if (isJson(contentType)) return { dataOf: ({ json }) => `data:${json}\n`, isWhole: always };
   if (isEncoded(contentType)) {
-    return { encode: ({ pieces }) => toBase64(joined(pieces)), isWhole: always };
+    return { dataOf: ({ pieces }) => `data:${toBase64(joined(pieces))}\n`, isWhole: always };
   }
   const characters = new WholeCharacters();
   return {
-    encode: ({ pieces, isClosed }) => characters.take(pieces, isClosed),
+    dataOf: ({ pieces, isClosed }) => dataLines(characters.take(pieces, isClosed)),
     isWhole: () => characters.isWhole,
   };
 }

@@ -1,4 +1,4 @@
-import { jsonOf, limits } from "@millrace/contracts";
+import { limits } from "@millrace/contracts";
 import {
   readQuotas,
   streamSocketPath,
@@ -14,6 +14,7 @@ import { streamObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
 import { openedReader } from "../../reader-place.ts";
 import type { LogSource } from "./log-source.ts";
+import { batchOfMessages } from "./message-batch.ts";
 import { parseMessages, type ParsedMessages } from "./parse-messages.ts";
 import { PostHeaders } from "./parse-post.ts";
 import { PutConfig } from "./parse-put.ts";
@@ -119,7 +120,7 @@ function sourceOf(c: Caller): LogSource {
       const url = `https://stream${streamSocketPath}?after=${after}`;
       return openedReader(await stream.fetch(url, { headers: { upgrade: "websocket" } }));
     },
-    jsonOfLine: jsonOf,
+    batchOf: batchOfMessages,
   };
 }
 

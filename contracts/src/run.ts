@@ -68,6 +68,8 @@ export const RunSpec = z.object({
   owner: z.string().nullable().default(null),
   session: SessionRef.nullable().default(null),
   repos: z.array(Repo).max(20).default([]),
+  /** Of a run with a session: its pod is made as the session wants it, so no warm one will do. */
+  needsOwnPod: z.boolean().default(false),
   /** Bound on all attempts together; null: the runner's own. */
   timeoutSeconds: z
     .int()

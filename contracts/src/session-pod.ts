@@ -23,6 +23,8 @@ export const sessionPod = {
   },
   /** Value of `RUNNER_MODE` in a session's pod: one run, one attempt, then exit. */
   mode: "session",
+  /** Value of `RUNNER_MODE` in an idle pod that becomes a session with the first run that it is given. */
+  warmMode: "warm",
   tokenKey: "token",
   commandEnvKey: "env.json",
   paths: {

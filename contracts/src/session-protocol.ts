@@ -14,6 +14,7 @@ import { Repo, RunSpec, RunStatus, SessionRef } from "./run.ts";
  *     resume           POST   /runner/pools/:pool/runs/:runId/resume  SessionAct   -> SessionRun
  *     renew a token    POST   /runner/pools/:pool/runs/:runId/token   {attempt}    -> SessionToken
  *     revoke tokens    DELETE /runner/pools/:pool/runs/:runId/token                -> 204
+ *     warm token       POST   /runner/pools/:pool/warm-token      WarmTokenAsk     -> SessionToken
  *     keep a log       PUT    /runner/pools/:pool/runs/:runId/logs/:attempt/:container  text/plain -> {key, sizeBytes}
  *     delete the logs  DELETE /runner/pools/:pool/runs/:runId/logs                 -> 204
  *
@@ -34,6 +35,7 @@ export const sessionPaths = {
   stop: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/stop`,
   resume: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/resume`,
   token: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/token`,
+  warmToken: (pool: string) => `/runner/pools/${pool}/warm-token`,
   logs: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/logs`,
   log: (pool: string, runId: string, attempt: number, container: string) =>
     `/runner/pools/${pool}/runs/${runId}/logs/${attempt}/${container}`,
@@ -270,6 +272,8 @@ export const SessionRunCreate = RunSpec.pick({
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,58}$/)
       .nullable()
       .default(null),
+    /** False: an idle warm pod of the session's namespace may execute it. Not part of what makes two requests differ. */
+    needsOwnPod: z.boolean().default(true),
     displayName: z.string().min(1).max(200).nullable().default(null),
   });
 export type SessionRunCreate = z.infer<typeof SessionRunCreate>;
@@ -288,6 +292,18 @@ export const SessionTokenAsk = z.object({ attempt: z.int().positive() });
  */
 export const SessionToken = z.object({ token: z.string(), expiresInMs: z.int().positive() });
 export type SessionToken = z.infer<typeof SessionToken>;
+
+/**
+ * A token with which one idle pod joins the pool as a warm runner and nothing else: it is given at most one run, and only
+ * one whose session belongs into the pod's namespace. So what that run executes, in the same pod, has no use for it.
+ */
+export const WarmTokenAsk = z.object({
+  podName: z.string().min(1).max(253),
+  namespace: z.string().min(1).max(63),
+  /** Whose runs of the edge become sessions of this namespace; `*`: everybody's. */
+  owners: z.array(z.string().min(1).max(253)).max(20),
+});
+export type WarmTokenAsk = z.infer<typeof WarmTokenAsk>;
 
 /**
  * The text of one container's log, at most `limits.sessionLogMaxBytes` (413), redacted by the sender; sent again it

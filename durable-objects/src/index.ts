@@ -11,6 +11,7 @@ export * from "./run/run-object.ts";
 export * from "./run/run-rpc.ts";
 export { sessionRunOf } from "./run/session-run.ts";
 export * from "./run-token.ts";
+export * from "./warm-token.ts";
 export * from "./thread/thread-object.ts";
 export * from "./thread/thread-rpc.ts";
 export * from "./stream/message-lines.ts";

@@ -17,6 +17,7 @@ import { sessionLogs } from "./routes/runner/session-logs.ts";
 import { sessionRuns } from "./routes/runner/session-runs.ts";
 import { runSocket } from "./routes/runner/run-socket.ts";
 import { uploads } from "./routes/runner/uploads.ts";
+import { warmToken } from "./routes/runner/warm-token.ts";
 import { workspace } from "./routes/runner/workspace.ts";
 import { cancel } from "./routes/v1/cancel.ts";
 import { capabilities } from "./routes/v1/capabilities.ts";
@@ -85,6 +86,7 @@ app.route("/", webhooks);
 app.route("/", pools);
 
 app.route("/runner", poolSocket);
+app.route("/runner", warmToken);
 // Before the runs of sessions, whose bodies have another limit.
 app.route("/runner", sessionLogs);
 app.route("/runner", sessionRuns);

@@ -1,4 +1,4 @@
-import type { PlatformEnv } from "@millrace/durable-objects";
+import type { PlatformEnv, WarmTokenClaims } from "@millrace/durable-objects";
 
 /** Who asks, once their API key was accepted. */
 export interface Caller {
@@ -47,6 +47,12 @@ export interface PoolEnv extends EdgeEnv {
 /** Behind `requireWakeToken`. */
 export interface WokenEnv extends EdgeEnv {
   Variables: EdgeEnv["Variables"] & { woken: Woken };
+}
+
+/** Behind `requireRunnerToken`. */
+export interface RunnerEnv extends PoolEnv {
+  /** Null: a runner with the pool's own token. */
+  Variables: PoolEnv["Variables"] & { warm: WarmTokenClaims | null };
 }
 
 /** Behind `requireRunToken`. */

@@ -66,3 +66,13 @@ export const commands = sqliteTable("commands", {
   nextAt: integer("next_at").notNull(),
   tries: integer("tries").notNull(),
 });
+
+/** Idle pods that have joined, until their tokens are over. */
+export const warmPods = sqliteTable("warm_pods", {
+  podName: text("pod_name").primaryKey(),
+  /** Of the process that joined last before the pod was spent. */
+  runnerId: text("runner_id").notNull(),
+  seenAt: integer("seen_at").notNull(),
+  /** It was given its run; no other is ever offered to it. */
+  spent: integer("spent").notNull().default(0),
+});

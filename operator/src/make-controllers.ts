@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { SessionController } from "./agentic-session/controller.ts";
 import { readSessionSettings } from "./agentic-session/session-settings.ts";
+import { EdgeHttp } from "./edge/edge-http.ts";
+import { WarmPoolController } from "./warm-pool/warm-pool-controller.ts";
 import type { OperatorEnv } from "./env.ts";
 import type { Controller } from "./kube/controller.ts";
 import type { EventRecorder } from "./kube/event-recorder.ts";
@@ -26,5 +28,10 @@ export function makeControllers(parts: ControllerParts): readonly Controller[] {
   if (edgeUrl === undefined) return [];
   const settings = readSessionSettings(SESSION_SETTINGS_FILE, { edgeUrl, pool });
   const token = (): string => readFileSync(POOL_TOKEN_FILE, "utf8").trim();
-  return [new SessionController({ ...parts, settings, token, version })];
+  const edge = new EdgeHttp({ url: edgeUrl, pool, token });
+  const { warmPool: warm } = settings;
+  const warmPool = warm && new WarmPoolController({ ...parts, settings, warm, edge });
+  const warmPods = () => warmPool?.counts() ?? { size: 0, ready: 0 };
+  const sessions = new SessionController({ ...parts, settings, token, version, edge, warmPods });
+  return warmPool ? [sessions, warmPool] : [sessions];
 }

@@ -61,6 +61,8 @@ export class Runner {
   async drain(): Promise<void> {
     this.#draining = true;
     this.#sayFree();
+    // A pod that is to go does not wait for its run's end: another one goes on with it at once.
+    if (this.#options.warm) this.handBack();
     while (this.#executions.size > 0) await Promise.all(this.#executions);
     this.#pool.close();
   }

@@ -278,6 +278,7 @@ export const AgenticSessionStatus = z.object({
     .optional()
     .describe("The last attempt that is over; what it left behind may be taken away."),
   podName: z.string().max(253).optional(),
+  warmPod: z.string().max(253).optional().describe("In place of the attempt's Job."),
   nodeName: z.string().max(253).optional(),
   startTime: Time.optional(),
   completionTime: Time.optional(),

@@ -6,5 +6,7 @@ export const agenticSessionPlural = "agenticsessions";
 export const sessionFinalizer = `${crdGroup}/session`;
 export const sessionLabel = `${crdGroup}/session`;
 export const attemptLabel = `${crdGroup}/attempt`;
+/** On an idle warm pod: the pool that it waits for. It goes when the pod becomes a session's. */
+export const warmPoolLabel = `${crdGroup}/warm-pool`;
 /** A Secret that sessions may name must carry this label with the value "true". */
 export const secretLabel = `${crdGroup}/session-secret`;

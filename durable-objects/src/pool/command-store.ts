@@ -67,13 +67,12 @@ export class CommandStore {
     this.#sql.exec("DELETE FROM commands WHERE key = ?", key);
   }
 
-  /** Starts of the run, up to an attempt, that need not happen any more. */
-  removeStarts(runId: string, upTo: number, kinds: readonly ("start" | "adopt")[]): void {
+  /** Starts of the run, up to an attempt, that need not happen any more. A pod that is to be adopted is there, whatever became of its run. */
+  removeStarts(runId: string, upTo: number): void {
     this.#sql.exec(
-      "DELETE FROM commands WHERE run_id = ? AND attempt <= ? AND kind IN (SELECT value FROM json_each(?))",
+      "DELETE FROM commands WHERE run_id = ? AND attempt <= ? AND kind = 'start'",
       runId,
       upTo,
-      JSON.stringify(kinds),
     );
   }
 

@@ -30,13 +30,13 @@ export class Commands {
   /** A session for this attempt: in a pod of its own, or in the warm one whose runner has accepted. */
   start({ runId, attempt }: WaitingRun, spec: RunSpec, warm: Warm | null = null): void {
     const kind = warm ? "adopt" : "start";
-    this.#store.removeStarts(runId, attempt - 1, ["start", "adopt"]);
+    this.#store.removeStarts(runId, attempt - 1);
     const body = JSON.stringify({ spec, warm });
     this.#store.save({ key: keyOf(kind, runId, attempt), runId, attempt, kind, body }, Date.now());
   }
 
   stop({ runId, attempt, by, graceMs }: Omit<SessionStop, "type" | "key">): void {
-    this.#store.removeStarts(runId, attempt, ["start", "adopt"]);
+    this.#store.removeStarts(runId, attempt);
     const body = JSON.stringify({ by, graceMs });
     const key = keyOf("stop", runId, attempt);
     this.#store.save({ key, runId, attempt, kind: "stop", body }, Date.now());
@@ -44,7 +44,7 @@ export class Commands {
 
   /** The attempt was claimed, or needs no runner: no session is to be started for it. One that is to be adopted is there. */
   withdraw(runId: string): void {
-    this.#store.removeStarts(runId, Number.MAX_SAFE_INTEGER, ["start"]);
+    this.#store.removeStarts(runId, Number.MAX_SAFE_INTEGER);
   }
 
   confirmed(key: string): void {

@@ -2,6 +2,7 @@ import { limits } from "@millrace/contracts";
 import type { PoolToRunner } from "@millrace/contracts";
 import { signRunToken } from "../run-token.ts";
 import { decideOffer } from "./decide-offer.ts";
+import { isSuited } from "./is-suited.ts";
 import type { WaitingRun } from "./pool-rpc.ts";
 import type { Runners } from "./runners.ts";
 import type { StandingOffer } from "./state.ts";
@@ -72,11 +73,9 @@ export class Matching {
 
   #choose(run: WaitingRun): string | null {
     const offered = this.#store.offerCounts();
-    // A run that wants a session goes to a pod that is one run's alone, any other to none of those.
-    const kind = run.spec ? "warm" : "pool";
     const candidates = this.#runners
       .all()
-      .filter((runner) => runner.kind === kind)
+      .filter((runner) => isSuited(run, runner))
       .map(({ runnerId, free }) => ({ runnerId, free: free - (offered.get(runnerId) ?? 0) }));
     if (!candidates.some((candidate) => candidate.free > 0)) return null;
     const holder = this.#store.holder(run.projectId);

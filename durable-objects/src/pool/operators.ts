@@ -37,8 +37,8 @@ export class Operators {
   }
 
   /** A socket that has not said hello. */
-  connect(socket: WebSocket, orgId: string, pool: string): void {
-    this.#set(socket, { kind: "operator", orgId, pool, operator: null });
+  connect(socket: WebSocket, at: Pick<Attachment, "orgId" | "pool">): void {
+    this.#set(socket, { kind: "operator", ...at, operator: null });
   }
 
   has(socket: WebSocket): boolean {

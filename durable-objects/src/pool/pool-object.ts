@@ -11,9 +11,12 @@ import { hearOperator } from "./hear-operator.ts";
 import { Operators, tell } from "./operators.ts";
 import { operatorSocketPath, poolSocketPath } from "./pool-rpc.ts";
 import type { PoolRpc, PoolView, WaitingRun } from "./pool-rpc.ts";
-import { Runners } from "./runners.ts";
+import { Runners, newRunner, readPlace } from "./runners.ts";
 import type { Runner } from "./state.ts";
 import { PoolStore } from "./store.ts";
+import { WarmPods } from "./warm-pods.ts";
+import { runStub } from "../stubs.ts";
+import { warmTokenTtlMs } from "../warm-token.ts";
 
 /** A run that nobody took is dropped after this long; its object asks again if it still wants a runner. */
 const forgetMs = 24 * 60 * 60_000;
@@ -32,6 +35,7 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
   readonly #operators: Operators;
   readonly #outbox: CommandStore;
   readonly #commands: Commands;
+  readonly #warmPods: WarmPods;
   /** Where the alarm is known to stand; null after a restart, when it is set anew. */
   #alarmAt: number | null = null;
 
@@ -43,6 +47,7 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     this.#operators = new Operators(ctx.getWebSockets());
     this.#outbox = new CommandStore(ctx.storage);
     this.#commands = new Commands(this.#outbox, this.#operators, env.RUN_TOKEN_SECRET);
+    this.#warmPods = new WarmPods(ctx.storage);
     applyMigrations(ctx.storage, poolMigrations);
     this.#store.keepOffersOf(this.#runners.all().map((runner) => runner.runnerId));
   }
@@ -55,7 +60,9 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
         return;
       case "known":
         this.#store.forgiveSilence(run.runId);
-        if (!this.#store.offer(run.runId)) this.#place(run, token);
+        // With a session under way no warm runner is asked: two pods would be one attempt's.
+        if (this.#store.isStarted(run.runId)) this.#startSession(run);
+        else if (!this.#store.offer(run.runId)) this.#place(run, token);
         break;
       case "replace":
         this.#matching.drop(run.runId);
@@ -70,14 +77,15 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     this.#armAlarm();
   }
 
-  async withdraw(runId: string): Promise<void> {
+  async withdraw(runId: string, claimedBy: string | null): Promise<void> {
     const run = this.#store.waiting(runId);
     const offer = this.#store.offer(runId);
     this.#matching.drop(runId);
     this.#commands.withdraw(runId);
-    if (!offer || !run) return;
-    // Most often the run was claimed, and the claim has overtaken its accept.
-    this.#taken(run, offer.runnerId);
+    // The claim has overtaken its accept.
+    const takenBy = claimedBy ?? offer?.runnerId;
+    if (!run || takenBy === undefined) return;
+    this.#taken(run, takenBy);
     await this.#offerWaiting();
   }
 
@@ -113,8 +121,9 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     if (request.headers.get("Upgrade") !== "websocket") return new Response(null, { status: 426 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
-    const sockets = isOperator ? this.#operators : this.#runners;
-    sockets.connect(server, searchParams.get("orgId") ?? "", searchParams.get("pool") ?? "");
+    const at = { orgId: searchParams.get("orgId") ?? "", pool: searchParams.get("pool") ?? "" };
+    if (isOperator) this.#operators.connect(server, at);
+    else this.#runners.connect(server, { ...at, warm: readPlace(searchParams.get("warm")) });
     return new Response(null, { status: 101, webSocket: client });
   }
 
@@ -127,12 +136,11 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     if (!runner) return this.#refuse(socket, "say hello first");
     switch (message.type) {
       case "status":
-        this.#runners.save(socket, { ...runner, free: message.free });
+        this.#runners.save(socket, this.#warmPods.bounded({ ...runner, free: message.free }));
         this.#store.forgiveRunner(runner.runnerId);
         return this.#offerWaiting();
       case "accept":
-        this.#runners.save(socket, { ...runner, free: Math.max(runner.free - 1, 0) });
-        return this.#take(runner, message);
+        return this.#take(socket, runner, message);
       case "decline":
         return this.#passOn(socket, runner, message);
     }
@@ -155,13 +163,14 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     }
     for (const runId of this.#store.prune(now - forgetMs)) this.#matching.drop(runId);
     this.#outbox.forget(now - forgetMs);
+    this.#warmPods.forget(now - warmTokenTtlMs);
     this.#armAlarm();
     await this.#offerWaiting();
   }
 
   /** The newest socket of a runner counts; what was offered on an older one may never have arrived. */
   async #greet(socket: WebSocket, hello: Message<"hello">): Promise<void> {
-    const { runnerId, slots, free, kind = "pool", podName = null } = hello;
+    const { runnerId } = hello;
     const older = this.#runners.socketOf(runnerId);
     if (older && older !== socket) {
       this.#runners.disconnect(older);
@@ -169,15 +178,19 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     }
     this.#store.removeOffersOf(runnerId);
     this.#store.forgiveRunner(runnerId);
-    const place = this.#runners.join(socket, { runnerId, slots, free, kind, podName });
+    const runner = newRunner(hello, this.#runners.placeOf(socket).warm);
+    const place = this.#runners.join(socket, this.#warmPods.admit(runner, Date.now()));
     if (!place) return;
     send(socket, { type: "welcome", ...place });
     await this.#offerWaiting();
   }
 
   /** Accepted. An accept after the deadline counts as well: that runner is on its way to the claim. */
-  #take(runner: Runner, { runId, attempt }: Message<"accept">): void {
+  #take(socket: WebSocket, runner: Runner, { runId, attempt }: Message<"accept">): void {
+    if (this.#warmPods.isSpent(runner)) return;
     const run = this.#store.waiting(runId);
+    const taken = { runId, attempt };
+    this.#runners.save(socket, { ...runner, free: Math.max(runner.free - 1, 0), taken });
     if (run?.attempt !== attempt) return;
     this.#matching.drop(runId, runner.runnerId);
     this.#taken(run, runner.runnerId);
@@ -189,8 +202,8 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     if (run.spec === undefined) {
       return this.#store.saveHolder(run.projectId, runnerId, Date.now());
     }
-    const podName = this.#runners.runnerBy(runnerId)?.podName ?? null;
-    this.#commands.start(run, run.spec, { runnerId, podName });
+    const podName = this.#warmPods.spend(runnerId);
+    if (podName !== null) this.#commands.start(run, run.spec, { runnerId, podName });
   }
 
   /** Written after the offer is sent: a user waits for it, and it would wait for the disk. */
@@ -242,10 +255,17 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
   /** A runner that is gone answers no offer: the next is asked at once. */
   async #leave(socket: WebSocket): Promise<void> {
     this.#operators.disconnect(socket);
+    const { orgId } = this.#runners.placeOf(socket);
     const runner = this.#runners.disconnect(socket);
     if (!runner) return;
     this.#store.removeOffersOf(runner.runnerId);
     await this.#offerWaiting();
+    if (runner.kind !== "warm" || !runner.taken) return;
+    // It may have died before its claim; a run that has been claimed takes no notice.
+    const { runId, attempt } = runner.taken;
+    await runStub(this.env, orgId, runId)
+      .redispatch(attempt)
+      .catch(() => undefined);
   }
 
   async #offerWaiting(): Promise<void> {

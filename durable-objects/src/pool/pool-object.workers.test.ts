@@ -61,7 +61,7 @@ function welcome({ pool }: Pool) {
 async function settle({ stub }: Pool, runner: { say: (message: RunnerToPool) => void }) {
   const { runId } = makeRun();
   runner.say({ type: "decline", runId, attempt: 1, reason: "other_org" });
-  await stub.withdraw(runId);
+  await stub.withdraw(runId, null);
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
@@ -149,7 +149,7 @@ describe("offers", () => {
     const run = makeRun();
     await pool.stub.enqueue(run);
     await runner.nextOffer();
-    await pool.stub.withdraw(run.runId);
+    await pool.stub.withdraw(run.runId, null);
     await vi.waitFor(
       () => expect(runner.heard).toContainEqual({ type: "withdraw", runId: run.runId, attempt: 1 }),
       5000,

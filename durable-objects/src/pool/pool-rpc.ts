@@ -14,8 +14,8 @@ export interface WaitingRun {
 export interface PoolRpc {
   /** Offer this attempt to a free runner, now or when one connects. */
   enqueue(waiting: WaitingRun): Promise<void>;
-  /** The run needs no runner any more (claimed, cancelled, failed). */
-  withdraw(runId: string): Promise<void>;
+  /** The run needs no runner any more: it is over, or `claimedBy` has claimed it. */
+  withdraw(runId: string, claimedBy: string | null): Promise<void>;
   /** Has the operator end an attempt; answers when that is written down. Again: nothing. */
   stopSession(stop: Omit<SessionStop, "type" | "key">): Promise<void>;
   /** Tells the operators that are connected. */
@@ -46,7 +46,7 @@ export interface PoolView {
 
 /**
  * Both sockets are opened with `fetch` and an Upgrade header on `https://pool/socket?orgId=&pool=` (a runner's) or
- * `/operator`; the edge has checked the pool token.
+ * `/operator`; the edge has checked the token. `&warm=` says, as JSON, for which pod a warm runner's was made.
  */
 export const poolSocketPath = "/socket";
 export const operatorSocketPath = "/operator";

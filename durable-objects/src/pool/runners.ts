@@ -1,10 +1,20 @@
 import { z } from "zod";
+import type { PoolHello } from "@millrace/contracts";
 import type { Runner } from "./state.ts";
+
+/** The pod that a socket's token was made for. */
+const WarmPlace = z.object({
+  podName: z.string(),
+  namespace: z.string(),
+  owners: z.array(z.string()),
+});
+type WarmPlace = z.infer<typeof WarmPlace>;
 
 /** What a socket's attachment holds. `runner` is null until it has said hello. */
 const Attachment = z.object({
   orgId: z.string(),
   pool: z.string(),
+  warm: WarmPlace.nullable().default(null),
   runner: z
     .object({
       runnerId: z.string(),
@@ -12,6 +22,9 @@ const Attachment = z.object({
       free: z.number(),
       kind: z.enum(["pool", "warm"]).default("pool"),
       podName: z.string().nullable().default(null),
+      namespace: z.string().nullable().default(null),
+      owners: z.array(z.string()).readonly().nullable().default(null),
+      taken: z.object({ runId: z.string(), attempt: z.number() }).nullable().default(null),
     })
     .nullable(),
 });
@@ -32,13 +45,14 @@ export class Runners {
     return this.#attachments.has(socket);
   }
 
-  runnerBy(runnerId: string): Runner | null {
-    return this.all().find((runner) => runner.runnerId === runnerId) ?? null;
+  /** The org of a socket, and the pod that its token was made for. */
+  placeOf(socket: WebSocket): { readonly orgId: string; readonly warm: WarmPlace | null } {
+    return this.#attachments.get(socket) ?? { orgId: "", warm: null };
   }
 
   /** A socket that has not said hello. */
-  connect(socket: WebSocket, orgId: string, pool: string): void {
-    this.#set(socket, { orgId, pool, runner: null });
+  connect(socket: WebSocket, at: Omit<Attachment, "runner">): void {
+    this.#set(socket, { ...at, runner: null });
   }
 
   /** Says which pool the runner has joined; null for a socket that is closed already. */
@@ -82,4 +96,17 @@ export class Runners {
     this.#attachments.set(socket, attachment);
     socket.serializeAttachment(attachment);
   }
+}
+
+/** From a socket's address; null: it came with the pool's own token. */
+export function readPlace(text: string | null): WarmPlace | null {
+  return text === null ? null : WarmPlace.parse(JSON.parse(text));
+}
+
+/** Who comes with a pod's token is that pod's runner, whatever the hello says. */
+export function newRunner(hello: z.infer<typeof PoolHello>, warm: WarmPlace | null): Runner {
+  const { runnerId, slots, free, kind = "pool", podName = null } = hello;
+  const said = { runnerId, slots, free, kind, podName, namespace: null, owners: null, taken: null };
+  if (!warm) return said;
+  return { ...said, ...warm, kind: "warm", slots: 1, free: Math.min(free, 1) };
 }

@@ -5,7 +5,14 @@ export interface Runner {
   /** Slots that it last reported free, less what it accepted since. Offers without an answer come off this. */
   readonly free: number;
   readonly kind: "pool" | "warm";
+  /** Of a warm runner. */
   readonly podName: string | null;
+  /** Where that pod is; null: nobody has vouched for it. */
+  readonly namespace: string | null;
+  /** Owners of the edge whose sessions are made there; null: everybody. */
+  readonly owners: readonly string[] | null;
+  /** The run that a warm runner has accepted. */
+  readonly taken: { readonly runId: string; readonly attempt: number } | null;
 }
 
 /** A run that a runner has been asked to take. */

@@ -47,6 +47,14 @@ export class PoolStore {
     this.#sql.exec("UPDATE waiting SET started = 1 WHERE run_id = ?", runId);
   }
 
+  isStarted(runId: string): boolean {
+    const [row] = this.#sql.exec<{ started: number }>(
+      "SELECT started FROM waiting WHERE run_id = ?",
+      runId,
+    );
+    return row?.started === 1;
+  }
+
   waitingCount(): number {
     return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM waiting").one().n;
   }

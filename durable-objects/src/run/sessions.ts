@@ -3,6 +3,7 @@ import type { PlatformEnv } from "../platform-env.ts";
 import type { PoolRpc, WaitingRun } from "../pool/pool-rpc.ts";
 import { poolStub } from "../stubs.ts";
 import type { RunRecord } from "./run-record.ts";
+import { runnerOf } from "./state.ts";
 import { sessionRunOf } from "./session-run.ts";
 
 /** What the run has its pool, and through it the cluster's operator, do. */
@@ -20,7 +21,8 @@ export class Sessions {
   }
 
   withdraw(): Promise<void> {
-    return this.#pool().withdraw(this.#record.spec.runId);
+    const { spec, state } = this.#record;
+    return this.#pool().withdraw(spec.runId, runnerOf(state.stage));
   }
 
   /** The current attempt's runner has not answered in time. Asked for again as long as that is so. */

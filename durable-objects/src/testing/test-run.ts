@@ -38,6 +38,7 @@ export function makeSpec(change: Partial<RunSpec> = {}): RunSpec {
     owner: null,
     session: null,
     repos: [],
+    needsOwnPod: false,
     timeoutSeconds: null,
     startDeadlineSeconds: null,
     ...change,

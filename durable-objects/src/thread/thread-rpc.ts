@@ -23,6 +23,7 @@ export interface NewRun {
   readonly owner: string;
   readonly session?: RunSpec["session"];
   readonly repos?: RunSpec["repos"];
+  readonly needsOwnPod?: boolean;
   readonly timeoutSeconds?: number | null;
   readonly startDeadlineSeconds?: number | null;
   readonly idempotencyKey: string;

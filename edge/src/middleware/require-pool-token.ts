@@ -18,7 +18,8 @@ export const requirePoolToken: MiddlewareHandler<PoolEnv> = async (c, next) => {
   return next();
 };
 
-async function poolOf(env: PoolEnv["Bindings"], token: string): Promise<JoinedPool | null> {
+/** Null: it is no pool's. */
+export async function poolOf(env: PoolEnv["Bindings"], token: string): Promise<JoinedPool | null> {
   if (await isSameSecret(token, env.POOL_TOKEN)) {
     return { orgId: defaultOrg.id, pool: defaultPool };
   }

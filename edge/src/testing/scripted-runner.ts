@@ -24,23 +24,37 @@ const defaultPlace: RunnerPlace = { pool: "default", token: "test-pool-token" };
 export class ScriptedRunner {
   readonly runnerId = crypto.randomUUID();
   readonly #offered: string[] = [];
+  readonly #welcomed = Promise.withResolvers<void>();
   #offers = new Inbox<Offer>();
+  #socket: WebSocket | undefined;
 
   static async join(slots = 1000, of: RunnerPlace = defaultPlace): Promise<ScriptedRunner> {
     const runner = new ScriptedRunner();
     const { pool, token, ...kind } = of;
     const socket = await openSocket(runnerPaths.poolSocket(pool), token, (text) => {
       const message = PoolToRunner.parse(JSON.parse(text));
+      if (message.type === "welcome") runner.#welcomed.resolve();
       if (message.type !== "offer") return;
       const { runId, attempt } = message;
       say({ type: "accept", runId, attempt });
       runner.#offered.push(runId);
       runner.#offers.put(message);
     });
+    runner.#socket = socket;
     const say = (message: RunnerToPool) => socket.send(JSON.stringify(message));
     const { runnerId } = runner;
     say({ type: "hello", runnerId, version: "test", slots, free: slots, ...kind });
     return runner;
+  }
+
+  /** The pool knows of it. */
+  get welcome(): Promise<void> {
+    return this.#welcomed.promise;
+  }
+
+  /** Its process is gone. */
+  close(): void {
+    this.#socket?.close(1000);
   }
 
   /** How often this run was offered. */

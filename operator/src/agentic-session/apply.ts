@@ -6,14 +6,16 @@ import { addFinalizer, removeFinalizer } from "../kube/finalizers.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 import { childName } from "./child-name.ts";
 import { kinds } from "./children.ts";
-import type { Facts } from "./facts.ts";
+import type { Facts, Pod } from "./facts.ts";
 import { makeRunCreate } from "./make-run-create.ts";
 import type { Change } from "./plan.ts";
+import { isAdopted } from "./pod-facts.ts";
 import { readPodLog } from "./pod-log.ts";
 import { makeTokenPatch } from "./resources/make-secret.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { sessionKind } from "./session.ts";
+import { adoptPod } from "./adopt-pod.ts";
 import { startAttempt } from "./start-attempt.ts";
 
 export interface ApplyTools {
@@ -22,6 +24,8 @@ export interface ApplyTools {
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
   readonly sawRun: (run: SessionRun) => void;
+  /** A session could have a warm pod, and has one or not. */
+  readonly warmed: (result: "hit" | "miss") => void;
 }
 
 export interface Outcome {
@@ -63,6 +67,7 @@ const appliers: { readonly [K in Change["kind"]]: Applier<Extract<Change, { kind
   "stop-run": (facts, { runId }, tools) => act("stop", runId, facts, tools),
   "resume-run": (facts, { runId }, tools) => act("resume", runId, facts, tools),
   "start-attempt": async (facts, _change, tools) => refused(await startAttempt(facts, tools)),
+  "adopt-pod": async (facts, change, tools) => refused(await adoptPod(facts, change, tools)),
   "renew-token": renewToken,
   "delete-pod": async ({ session }, { podName, graceSeconds }, { api }) => {
     const ref = { namespace: session.metadata.namespace, name: podName };
@@ -139,29 +144,26 @@ async function clearAttempt(
 ): Promise<void> {
   const { api } = tools;
   const { namespace, name } = facts.session.metadata;
-  const ref = { namespace, name: childName(name, change.attempt) };
-  if (change.podName !== undefined && change.runId !== undefined) {
-    await keepLog(
-      facts,
-      { runId: change.runId, attempt: change.attempt, podName: change.podName },
-      tools,
-    );
-  }
+  const { attempt, runId, podName } = change;
+  const pod =
+    podName === undefined ? undefined : await api.get(kinds.pod, { namespace, name: podName });
+  if (pod && runId !== undefined) await keepLog(facts, { runId, attempt, pod }, tools);
+  const ref = { namespace, name: childName(name, attempt) };
   await api.delete(kinds.job, ref);
+  // A Job's pods go with it.
+  if (pod && isAdopted(pod)) await api.delete(kinds.pod, pod.metadata);
   await api.delete(kinds.secret, ref);
 }
 
 /** Days are kept at the edge; none means that the log goes with the pod. */
 async function keepLog(
   { session }: Facts,
-  of: { readonly runId: string; readonly attempt: number; readonly podName: string },
+  of: { readonly runId: string; readonly attempt: number; readonly pod: Pod },
   { api, edge, recorder }: ApplyTools,
 ): Promise<void> {
   const days = session.spec.retention.logs;
   if (days === 0) return;
-  const { namespace } = session.metadata;
-  const pod = await api.get(kinds.pod, { namespace, name: of.podName });
-  const text = pod && (await readPodLog(api, pod, { limitBytes: logBytes }));
+  const text = await readPodLog(api, of.pod, { limitBytes: logBytes });
   if (text === undefined) return;
   const at = { runId: of.runId, attempt: of.attempt, container: sessionPod.container };
   const kept = await edge.keepLog(at, text, days * 86_400);

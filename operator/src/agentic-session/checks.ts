@@ -1,5 +1,5 @@
 import { sessionExitCode } from "@millrace/contracts";
-import type { Facts, Finding } from "./facts.ts";
+import { type Facts, type Finding, awaitsClaim } from "./facts.ts";
 import * as cluster from "./find-in-cluster.ts";
 import * as pod from "./find-in-pod.ts";
 
@@ -223,8 +223,9 @@ export interface Found extends Finding {
 
 /** Everything that the checks say of an attempt, in their order. */
 export function runChecks(facts: Facts): readonly Found[] {
+  const judged = awaitsClaim(facts) ? { ...facts, pod: undefined } : facts;
   return checks.flatMap((check) => {
-    const finding = check.find(facts);
+    const finding = check.find(judged);
     return finding ? [{ ...finding, check }] : [];
   });
 }

@@ -1,6 +1,11 @@
 import { randomUUID } from "node:crypto";
-import type { AgenticSessionStatus, SessionReport, SessionRun } from "@millrace/contracts";
-import { EdgeHttp } from "../edge/edge-http.ts";
+import type {
+  AgenticSessionStatus,
+  PoolStatus,
+  SessionReport,
+  SessionRun,
+} from "@millrace/contracts";
+import type { EdgeHttp } from "../edge/edge-http.ts";
 import { OperatorSocket, type PoolHandler } from "../edge/operator-socket.ts";
 import { type Controller, makeController } from "../kube/controller.ts";
 import { keyOf } from "../kube/kind.ts";
@@ -38,6 +43,9 @@ export interface SessionControllerOptions extends ControllerParts {
   /** The pool's token, read anew for each use. */
   readonly token: () => string;
   readonly version: string;
+  readonly edge: EdgeHttp;
+  /** How the warm pool is. */
+  readonly warmPods: () => PoolStatus["warm"];
 }
 
 /** Sessions of this cluster, for one pool of the edge. */
@@ -48,7 +56,6 @@ export class SessionController implements Controller {
   readonly #children: Children;
   readonly #written = new WrittenStatus();
   readonly #runs = new RunViews((run) => this.#wakeRun(run));
-  readonly #edge: EdgeHttp;
   readonly #identities: Identities;
   readonly #socket: OperatorSocket;
   readonly #inner: Controller;
@@ -69,7 +76,6 @@ export class SessionController implements Controller {
       },
       onRelist: (kind) => metrics.relists.inc({ kind }),
     });
-    this.#edge = new EdgeHttp({ url, pool, token });
     this.#identities = makeIdentities(settings.identities);
     const onOpen = (isOpen: boolean): void => metrics.socketConnected.set(isOpen ? 1 : 0);
     const socket = { url, pool, token, version, operatorId: randomUUID(), log, onOpen };
@@ -107,16 +113,17 @@ export class SessionController implements Controller {
   }
 
   #makeInner(): Controller {
-    const { api, env, log, metrics, recorder, settings } = this.#options;
+    const { api, env, log, metrics, recorder, settings, edge } = this.#options;
     const children = this.#children;
     const tools = {
       children,
-      edge: this.#edge,
+      edge,
       runs: this.#runs,
       written: this.#written,
       recorder,
       settings,
       send: this.#send,
+      warmed: (result: "hit" | "miss") => metrics.warmPoolHits.inc({ result }),
       entered: (session: Session, status: AgenticSessionStatus) => this.#entered(session, status),
     };
     return makeController({
@@ -143,7 +150,7 @@ export class SessionController implements Controller {
         for (const key of this.#children.sessions.cache.keys()) this.#queue.add(key);
       },
       confirmed: (key) => this.#wakeUid(this.#runs.confirm(key)),
-      status: () => ({ free: null, warm: { size: 0, ready: 0 }, sessions: this.#phases() }),
+      status: () => ({ free: null, warm: this.#options.warmPods(), sessions: this.#phases() }),
     };
   }
 
@@ -151,9 +158,9 @@ export class SessionController implements Controller {
 
   #poolTools(): PoolTools {
     if (!this.#api) throw new Error("this replica does not lead");
-    const { log } = this.#options;
+    const { log, settings } = this.#options;
     const [children, identities, send] = [this.#children, this.#identities, this.#send];
-    return { api: this.#api, children, identities, log, send };
+    return { api: this.#api, children, identities, settings, log, send };
   }
 
   #entered(

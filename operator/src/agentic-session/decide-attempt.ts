@@ -3,7 +3,7 @@ import type { Requeue } from "../kube/controller.ts";
 import { type Found, runChecks } from "./checks.ts";
 import { clearOthers } from "./clear-attempts.ts";
 import { inactiveAt, wantsRestart, wantsStop } from "./wishes.ts";
-import { type Facts, isConnected, isExpected, wasStarted } from "./facts.ts";
+import { type Facts, isConnected, isExpected, startDeadline, wasStarted } from "./facts.ts";
 import { makeFailureReport, makeStoppedReport } from "./make-report.ts";
 import { makeStatus } from "./make-status.ts";
 import type { Change, Plan } from "./plan.ts";
@@ -39,8 +39,14 @@ function decideStart(
     const status = makeStatus(facts, { phase: "Pending", reason: "VolumeInUse", message });
     return { changes, status, requeue: requeueAt(facts, found) };
   }
+  if (facts.stalePod && !isPodOver(facts.stalePod) && facts.now < startDeadline(facts)) {
+    const message = "The warm pod that had taken the run did not claim it, and is ended";
+    const status = makeStatus(facts, { phase: "Creating", reason: "WarmPodReplaced", message });
+    return { changes, status, requeue: { kind: "at", at: startDeadline(facts) } };
+  }
   changes.push({ kind: "start-attempt", attempt });
-  const status = makeStatus(facts, { phase: "Creating", ...told }, { attempt });
+  const begun = { attempt, begun: { warmPod: undefined } };
+  const status = makeStatus(facts, { phase: "Creating", ...told }, begun);
   return { changes, status, requeue: requeueAt(facts, found) };
 }
 
@@ -163,7 +169,9 @@ function over(
   return { changes: [], status, requeue: { kind: "at", at: facts.now } };
 }
 
-function tokenRenewAt({ secret }: Facts): number {
+function tokenRenewAt({ secret, warmPod }: Facts): number {
+  // Its runner got the token over its socket, and gets the next ones there.
+  if (warmPod !== undefined) return Infinity;
   const at = secret?.metadata.annotations?.[annotations.tokenRenewAt];
   return at === undefined ? Infinity : Date.parse(at);
 }

@@ -5,7 +5,8 @@ import { hasFinalizer, isBeingDeleted } from "../kube/finalizers.ts";
 import { settled } from "../kube/controller.ts";
 import { decideAttempt } from "./decide-attempt.ts";
 import { decideDeletion } from "./decide-deletion.ts";
-import type { Facts } from "./facts.ts";
+import { type Facts, isToAdopt } from "./facts.ts";
+import { decideAdoption } from "./decide-adoption.ts";
 import { type Told, makeStatus } from "./make-status.ts";
 import type { Session } from "./session.ts";
 import type { Change, Plan } from "./plan.ts";
@@ -19,6 +20,16 @@ const lookAgainMs = 15_000;
 
 /** What to do about a session, what to say of it, and when to look again. Pure. */
 export function decide(facts: Facts): Plan {
+  const plan = decideAny(facts);
+  const { stalePod } = facts;
+  if (!stalePod || stalePod.metadata.deletionTimestamp !== undefined) return plan;
+  const end = { kind: "delete-pod", podName: stalePod.metadata.name, graceSeconds: 5 } as const;
+  return { ...plan, changes: [end, ...plan.changes] };
+}
+
+function decideAny(facts: Facts): Plan {
+  // Its pod executes already: it becomes the session's before anything else is decided.
+  if (isToAdopt(facts)) return decideAdoption(facts);
   if (isBeingDeleted(facts.session)) return decideDeletion(facts);
   const plan = decideLife(facts);
   if (hasFinalizer(facts.session, sessionFinalizer)) return plan;

@@ -41,6 +41,10 @@ export interface Facts {
   readonly secret: Secret | undefined;
   readonly job: Job | undefined;
   readonly pod: Pod | undefined;
+  /** The idle pod that executes the attempt in place of a Job's. */
+  readonly warmPod: string | undefined;
+  /** A pod that was adopted for the attempt, until the platform gave it to another. */
+  readonly stalePod: Pod | undefined;
   readonly claim: Claim | undefined;
   readonly warnings: readonly Warning[];
   /** What is wrong with the Secrets that the session names. */
@@ -65,9 +69,22 @@ export interface Finding {
   readonly failsAt: number;
 }
 
-/** A Job for the current attempt was made, whether it is still there or not. */
-export function wasStarted({ session, attempt }: Facts): boolean {
-  return attempt > 0 && session.status?.attempt === attempt;
+/** A Job for the current attempt was made or a warm pod adopted, whether it is still there or not. */
+export function wasStarted({ session, attempt, warmPod }: Facts): boolean {
+  const { status } = session;
+  return attempt > 0 && status?.attempt === attempt && status.warmPod === warmPod;
+}
+
+/** A warm pod has the attempt and is not the session's yet. */
+export function isToAdopt(facts: Facts): boolean {
+  const { session, attempt, warmPod } = facts;
+  const isOver = attempt <= (session.status?.endedAttempt ?? 0);
+  return warmPod !== undefined && !isOver && !wasStarted(facts);
+}
+
+/** What becomes of a warm pod before its runner claims is no failure: the platform gives the attempt to another. */
+export function awaitsClaim(facts: Facts): boolean {
+  return facts.warmPod !== undefined && !isConnected(facts);
 }
 
 /** When the platform asked for this attempt. */

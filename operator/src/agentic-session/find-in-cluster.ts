@@ -24,13 +24,16 @@ export const secretMissing: Find = (facts) =>
     : inPod(facts, facts.secretProblem, { detail: facts.secretProblem });
 
 export const deadlineExceeded: Find = (facts) => {
-  const { job, run, session } = facts;
+  const { run, session } = facts;
   const seconds = session.spec.timeoutSeconds;
   const message = `The run took longer than its ${seconds} s`;
   if (isPastDeadline(facts)) return inPod(facts, message);
-  if (!run || run.startedAt === null || !job) return undefined;
+  if (!run || run.startedAt === null || !wasMade(facts)) return undefined;
   return inPod(facts, message, { failsAt: run.startedAt + seconds * 1000 });
 };
+
+/** What executes the attempt is there: its Job, or the warm pod in place of it. */
+const wasMade = ({ job, warmPod }: Facts): boolean => job !== undefined || warmPod !== undefined;
 
 /** Kubernetes itself ended it. */
 function isPastDeadline({ job, pod }: Facts): boolean {
@@ -61,13 +64,13 @@ export const admissionDenied: Find = (facts) => {
 };
 
 export const jobDeleted: Find = (facts) => {
-  if (facts.job || facts.stopBy !== undefined || !wasStarted(facts)) return undefined;
+  if (wasMade(facts) || facts.stopBy !== undefined || !wasStarted(facts)) return undefined;
   if (facts.pod && !isPodOver(facts.pod)) return undefined;
   return inPod(facts, "The session's Job was deleted");
 };
 
 export const secretDeleted: Find = (facts) =>
-  facts.secret || !facts.job || !wasStarted(facts)
+  facts.secret || !wasMade(facts) || !wasStarted(facts)
     ? undefined
     : inPod(facts, "The Secret with the run token was deleted");
 
@@ -99,7 +102,7 @@ export const volumeNotMounted: Find = (facts) => {
 
 /** Whatever else may be the matter: this bounds the start. */
 export const notConnected: Find = (facts) => {
-  if (!facts.job || isConnected(facts) || isPodOver(facts.pod)) return undefined;
+  if (!wasMade(facts) || isConnected(facts) || isPodOver(facts.pod)) return undefined;
   const seconds = facts.session.spec.startDeadlineSeconds;
   return inPod(facts, `The runner did not connect within ${seconds} s`, {
     failsAt: startDeadline(facts),

@@ -1,5 +1,5 @@
 import { type SessionEvidence, sessionExitCode } from "@millrace/contracts";
-import { type Facts, type Finding, startDeadline } from "./facts.ts";
+import { type Facts, type Finding, awaitsClaim, startDeadline, wasStarted } from "./facts.ts";
 import {
   disruptionOf,
   endedContainers,
@@ -159,10 +159,10 @@ export const unschedulable: Find = (facts) => {
 
 /** Gone, and not by us. While it is on its way out the runner may still hand its run back. */
 export const podDeleted: Find = (facts) => {
-  const { pod, job, session, stopBy, attempt } = facts;
-  if (stopBy !== undefined || !job || pod) return undefined;
-  const { podName, attempt: known } = session.status ?? {};
-  if (podName === undefined || known !== attempt) return undefined;
+  const { pod, job, session, stopBy } = facts;
+  if (stopBy !== undefined || pod || awaitsClaim(facts) || !wasStarted(facts)) return undefined;
+  const { podName } = session.status ?? {};
+  if (podName === undefined || (!job && facts.warmPod === undefined)) return undefined;
   return inPod(facts, `Pod ${podName} was deleted`, { podName });
 };
 

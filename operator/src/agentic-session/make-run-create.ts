@@ -1,5 +1,6 @@
 import { SessionRunCreate } from "@millrace/contracts";
 import { z } from "zod";
+import { needsOwnPod } from "./needs-own-pod.ts";
 import type { Session } from "./session.ts";
 
 export type RunCreate =
@@ -16,6 +17,7 @@ export function makeRunCreate(session: Session): RunCreate {
     owner: (spec.owner ?? `namespace:${namespace}`).slice(0, 253),
     thread: spec.threadId ?? null,
     displayName: spec.displayName || null,
+    needsOwnPod: needsOwnPod(spec),
     ...modelOf(session),
     repos: (spec.repos ?? []).map(({ branch = null, ...repo }) => ({ ...repo, branch })),
     timeoutSeconds: Math.min(spec.timeoutSeconds, longestSeconds),

@@ -21,11 +21,16 @@ type Judged = {
   readonly message: string;
 };
 
+/** A start of the attempt, and the warm pod that it was. */
+interface Begun {
+  readonly begun?: { readonly warmPod: string | undefined };
+}
+
 /** The whole status, from what is known now and what stood there before. */
 export function makeStatus(
   facts: Facts,
   told: Told,
-  more: Pick<AgenticSessionStatus, "attempt" | "endedAttempt" | "reports"> = {},
+  more: Pick<AgenticSessionStatus, "attempt" | "endedAttempt" | "reports"> & Begun = {},
 ): AgenticSessionStatus {
   const { session } = facts;
   const before = session.status ?? {};
@@ -39,7 +44,7 @@ export function makeStatus(
     runId: runIdOf(facts),
     attempt: more.attempt ?? before.attempt,
     endedAttempt: more.endedAttempt ?? before.endedAttempt,
-    ...podFields(facts),
+    ...podFields(facts, more.begun),
     ...runFields(facts),
     restartToken: actedOnToken(facts),
     ...(reports.length > 0 && { reports }),
@@ -57,10 +62,15 @@ function joinReports(
 }
 
 /** A pod's name stays after it has gone: it says whose deletion is to be noticed. */
-function podFields({ pod, session, attempt }: Facts): AgenticSessionStatus {
+function podFields(
+  { pod, session, attempt }: Facts,
+  begun: Begun["begun"],
+): AgenticSessionStatus | { readonly podName: undefined } {
+  const warm = begun && { warmPod: begun.warmPod, podName: begun.warmPod };
   if (pod) {
-    return { podName: pod.metadata.name, nodeName: pod.spec?.nodeName };
+    return { ...warm, podName: pod.metadata.name, nodeName: pod.spec?.nodeName };
   }
+  if (warm) return { ...warm, nodeName: undefined };
   return session.status?.attempt === attempt ? {} : { podName: undefined, nodeName: undefined };
 }
 

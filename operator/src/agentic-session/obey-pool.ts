@@ -15,6 +15,9 @@ import { attemptOf } from "./observe.ts";
 import { edgeRunLabel } from "./resources/make-edge-session.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Session, type StoredSession, readSession, sessionKind } from "./session.ts";
+import { needsOwnPod } from "./needs-own-pod.ts";
+import { dropWarmPod } from "./adopt-pod.ts";
+import type { SessionSettings } from "./session-settings.ts";
 import type { Identities } from "./identities.ts";
 
 export interface PoolTools {
@@ -22,6 +25,7 @@ export interface PoolTools {
   readonly api: KubeClient;
   readonly children: Children;
   readonly identities: Identities;
+  readonly settings: Pick<SessionSettings, "pool" | "warmPool">;
   readonly log: Logger;
   readonly send: (report: SessionReport) => void;
 }
@@ -31,12 +35,20 @@ export interface PoolTools {
  * the reconcile start it.
  */
 export async function obeyStart(start: SessionStart, tools: PoolTools): Promise<void> {
+  const { api, settings } = tools;
   const session = await sessionOf(start, tools);
-  if (!session) return;
-  const { secrets } = tools.children;
-  const known = secrets.cache.by("owner", session.metadata.uid).map(attemptOf);
-  if (Math.max(0, session.status?.attempt ?? 0, ...known) > start.attempt) return;
+  if (!session || !isWanted(start, session, tools)) {
+    return dropWarmPod(api, settings, start.warm?.podName ?? null);
+  }
   await tools.api.apply(kinds.secret, makeAttemptSecret(session, start, Date.now()));
+}
+
+/** Not when a later attempt is known, nor in a warm pod when the session has come to need one of its own: that one hands the run back. */
+function isWanted(start: SessionStart, session: Session, { children }: PoolTools): boolean {
+  const { uid } = session.metadata;
+  const known = children.secrets.cache.by("owner", uid).map(attemptOf);
+  if (Math.max(0, session.status?.attempt ?? 0, ...known) > start.attempt) return false;
+  return start.warm === null || !needsOwnPod(session.spec);
 }
 
 /** The platform wants an attempt ended. Done when that is written on its Secret, or nothing of it is there. */

@@ -4,7 +4,7 @@ import type { KubeClient } from "../kube/kube-client.ts";
 import { childName } from "./child-name.ts";
 import { type Children, kinds } from "./children.ts";
 import type { Facts, Job, OtherAttempt, Pod, Secret, StopBy, Warning } from "./facts.ts";
-import { isPodOver, runnerEnd } from "./pod-facts.ts";
+import { isAdopted, isPodOver, runnerEnd } from "./pod-facts.ts";
 import { readPodLog } from "./pod-log.ts";
 import { annotations } from "./resources/annotations.ts";
 import type { Session } from "./session.ts";
@@ -27,8 +27,15 @@ export async function observe(session: Session, options: ObserveOptions): Promis
   const known = session.status?.attempt ?? 0;
   const attempt = Math.max(known, 0, ...secrets.map(attemptOf));
   const { job, secret } = await attemptObjects(session, attempt, options);
+  const warmPod = warmPodOf(session, attempt, secret);
   const pods = podsOf(session, children);
-  const pod = await currentPod(session, attempt, pods, options);
+  const ours = pods.filter((one) => attemptOf(one) === attempt);
+  const isStale = (one: Pod) => isAdopted(one) && one.metadata.name !== warmPod;
+  const pod = await currentPod(
+    session,
+    { attempt, warmPod, pods: ours.filter((one) => !isStale(one)) },
+    options,
+  );
   const claim = children.claims.cache.get({
     namespace: session.metadata.namespace,
     name: childName(session.metadata.name, "files"),
@@ -40,6 +47,8 @@ export async function observe(session: Session, options: ObserveOptions): Promis
     secret,
     job,
     pod,
+    warmPod,
+    stalePod: ours.find(isStale),
     claim,
     run,
     acked,
@@ -78,7 +87,7 @@ const ownSecret = (secret: Secret | undefined, session: Session) =>
   isOwn(secret, session) ? secret : undefined;
 
 /** An object of this name may be somebody else's, or of an earlier session of the name. */
-function isOwn(object: Job | Secret | undefined, session: Session): boolean {
+function isOwn(object: Job | Pod | Secret | undefined, session: Session): boolean {
   const owners = object?.metadata.ownerReferences ?? [];
   return owners.some(({ uid, controller }) => controller && uid === session.metadata.uid);
 }
@@ -91,22 +100,47 @@ function podsOf(session: Session, children: Children): readonly Pod[] {
   return children.pods.cache.by("session", `${namespace}/${name}`).filter(({ metadata }) => {
     const owner = metadata.ownerReferences?.find(({ controller }) => controller);
     // Without its Job in the cache a pod of this name is still ours: nobody else makes such.
+    if (owner?.uid === session.metadata.uid) return true;
     return owner !== undefined && (jobs.size === 0 || jobs.has(owner.uid) || owner.kind === "Job");
   });
 }
 
+/** The Secret says who executes the attempt; without it, what was done. */
+function warmPodOf(
+  { status }: Session,
+  attempt: number,
+  secret: Secret | undefined,
+): string | undefined {
+  if (secret) return secret.metadata.annotations?.[annotations.warmPod];
+  return status?.attempt === attempt ? status.warmPod : undefined;
+}
+
+interface PodSearch {
+  readonly attempt: number;
+  readonly warmPod: string | undefined;
+  /** Candidates in the cache. */
+  readonly pods: readonly Pod[];
+}
+
 async function currentPod(
   session: Session,
-  attempt: number,
-  pods: readonly Pod[],
+  { attempt, warmPod, pods }: PodSearch,
   { api }: ObserveOptions,
 ): Promise<Pod | undefined> {
-  const ours = pods.filter((pod) => attemptOf(pod) === attempt);
-  const found = ours.find((pod) => !isPodOver(pod)) ?? ours[0];
-  if (found) return found;
-  const { podName, attempt: known, endedAttempt = 0 } = session.status ?? {};
-  if (podName === undefined || known !== attempt || attempt <= endedAttempt) return undefined;
-  return api.get(kinds.pod, { namespace: session.metadata.namespace, name: podName });
+  const found = pods.find((pod) => !isPodOver(pod)) ?? pods[0];
+  const name = namedPod(session, attempt, warmPod);
+  if (found || name === undefined) return found;
+  const pod = await api.get(kinds.pod, { namespace: session.metadata.namespace, name });
+  // A warm pod that could not be adopted is nobody's, or another's.
+  const isForeign = warmPod !== undefined && !isOwn(pod, session);
+  return isForeign ? undefined : pod;
+}
+
+/** The pod of an attempt that is under way, as the status knows it. */
+function namedPod({ status = {} }: Session, attempt: number, warmPod: string | undefined) {
+  const { attempt: known, endedAttempt = 0 } = status;
+  const isUnderWay = known === attempt && attempt > endedAttempt && status.warmPod === warmPod;
+  return isUnderWay ? status.podName : undefined;
 }
 
 function othersOf(

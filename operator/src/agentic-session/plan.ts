@@ -12,6 +12,8 @@ export type Change =
   | { readonly kind: "resume-run"; readonly runId: string }
   /** Volume, network policy and Job of the current attempt. */
   | { readonly kind: "start-attempt"; readonly attempt: number }
+  /** Makes the idle pod the session's. */
+  | { readonly kind: "adopt-pod"; readonly attempt: number; readonly podName: string }
   | { readonly kind: "renew-token"; readonly runId: string; readonly attempt: number }
   | { readonly kind: "delete-pod"; readonly podName: string; readonly graceSeconds: number }
   /** The Job alone, so that it makes no pod any more. */

@@ -19,6 +19,11 @@ function runnerOf(pod: Pod | undefined): ContainerStatus | undefined {
   return pod?.status?.containerStatuses?.find((one) => one.name === sessionPod.container);
 }
 
+/** It was an idle pod of the warm pool: a session owns it, and no Job. */
+export function isAdopted({ metadata }: Pod): boolean {
+  return metadata.ownerReferences?.some((one) => one.controller && one.kind !== "Job") ?? false;
+}
+
 export function runnerEnd(pod: Pod | undefined): Terminated | undefined {
   return runnerOf(pod)?.state?.terminated;
 }

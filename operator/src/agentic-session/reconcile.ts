@@ -33,6 +33,7 @@ export interface ReconcileTools {
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
   readonly send: (report: SessionReport) => void;
+  readonly warmed: (result: "hit" | "miss") => void;
   readonly entered: (session: Session, status: AgenticSessionStatus) => void;
 }
 

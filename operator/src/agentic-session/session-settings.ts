@@ -33,7 +33,19 @@ const SettingsFile = z.object({
       }),
     )
     .default([]),
+  /** Idle pods that become sessions. */
+  warmPool: z
+    .object({
+      size: z.int().min(0),
+      /** They can become sessions of this namespace alone: a pod stays where it is. */
+      namespace: z.string().min(1),
+      /** ConfigMap that owns them while they are idle, so that they go with the chart. */
+      anchor: z.string().min(1).max(40),
+    })
+    .optional(),
 });
+
+export type WarmSettings = NonNullable<z.output<typeof SettingsFile>["warmPool"]>;
 
 export interface SessionSettings extends z.output<typeof SettingsFile> {
   /** As pods reach it. */

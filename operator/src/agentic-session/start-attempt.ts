@@ -1,17 +1,18 @@
-import type { KubeClient } from "../kube/kube-client.ts";
+import type { ApplyTools } from "./apply.ts";
 import { kinds } from "./children.ts";
 import type { Facts } from "./facts.ts";
+import { needsOwnPod } from "./needs-own-pod.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { annotations } from "./resources/annotations.ts";
 import { makeClaim } from "./resources/make-claim.ts";
 import { makeJob } from "./resources/make-job.ts";
 import { makeNetworkPolicy } from "./resources/make-network-policy.ts";
-import { type SessionSettings, isImageAllowed } from "./session-settings.ts";
+import { isImageAllowed } from "./session-settings.ts";
 
 /** Makes what an attempt needs; the Job last, so that no pod runs without its policy. */
 export async function startAttempt(
   facts: Facts,
-  { api, settings }: { readonly api: KubeClient; readonly settings: SessionSettings },
+  { api, settings, warmed }: Pick<ApplyTools, "api" | "settings" | "warmed">,
 ): Promise<Refusal | undefined> {
   const { session, attempt, claim } = facts;
   const { image, storage } = session.spec;
@@ -31,6 +32,7 @@ export async function startAttempt(
     if (!refusal) throw error;
     return refusal;
   }
+  if (settings.warmPool && !needsOwnPod(session.spec)) warmed("miss");
   return undefined;
 }
 

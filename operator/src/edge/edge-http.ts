@@ -1,4 +1,10 @@
-import { SessionRun, type SessionRunCreate, SessionToken, sessionPaths } from "@millrace/contracts";
+import {
+  SessionRun,
+  type SessionRunCreate,
+  SessionToken,
+  type WarmTokenAsk,
+  sessionPaths,
+} from "@millrace/contracts";
 import { z } from "zod";
 import type { EdgeAnswer } from "./edge-answer.ts";
 
@@ -56,6 +62,11 @@ export class EdgeHttp {
   revokeTokens(runId: string): Promise<EdgeAnswer<unknown>> {
     const path = sessionPaths.token(this.#options.pool, runId);
     return this.#call({ method: "DELETE", path, schema: z.unknown() });
+  }
+
+  warmToken(ask: WarmTokenAsk): Promise<EdgeAnswer<SessionToken>> {
+    const path = sessionPaths.warmToken(this.#options.pool);
+    return this.#call({ method: "POST", path, json: ask, schema: SessionToken });
   }
 
   keepLog(

@@ -47,6 +47,15 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{/* Idle pods are called after it, and a pod's name is a host's. */}}
+{{- define "millrace.warmName" -}}
+{{ include "millrace.fullname" . | trunc 34 | trimSuffix "-" }}-warm
+{{- end -}}
+
+{{- define "millrace.warmNamespace" -}}
+{{- coalesce .Values.warmPool.namespace .Values.sessions.namespace .Release.Namespace -}}
+{{- end -}}
+
 {{- define "millrace.runnerAccount" -}}
 {{- if .Values.serviceAccounts.create -}}{{ include "millrace.fullname" . }}-runner{{- else -}}{{ required "serviceAccounts.runner: name the ServiceAccount that serviceAccounts.create=false leaves to you" .Values.serviceAccounts.runner }}{{- end -}}
 {{- end -}}

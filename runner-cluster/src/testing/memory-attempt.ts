@@ -118,6 +118,7 @@ export function makeClaimed(prompt: string, changes: Partial<Claimed> = {}): Cla
       owner: null,
       session: null,
       repos: [],
+      needsOwnPod: false,
       timeoutSeconds: null,
       startDeadlineSeconds: null,
     },

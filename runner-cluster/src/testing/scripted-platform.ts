@@ -230,6 +230,7 @@ export class ScriptedPlatform {
         owner: null,
         session: null,
         repos: this.script.repos,
+        needsOwnPod: false,
         timeoutSeconds: null,
         startDeadlineSeconds: null,
       },

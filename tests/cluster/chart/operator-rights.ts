@@ -115,3 +115,23 @@ export const leaseRights: readonly Right[] = [
     },
   },
 ];
+
+/** In the namespace of the warm pool, and only with one. */
+export const warmRights: readonly Right[] = [
+  {
+    group: "",
+    resource: "pods",
+    verbs: {
+      create: "fills the pool up",
+      patch: "makes an idle pod a session's: owner and labels",
+    },
+  },
+  {
+    group: "",
+    resource: "configmaps",
+    verbs: {
+      list: "finds the object that idle pods belong to, and no other",
+      watch: "learns that the pool goes with its chart",
+    },
+  },
+];

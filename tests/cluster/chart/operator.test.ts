@@ -12,7 +12,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
 import { chart, helm, requiredValues, setFlags, type Values } from "../support/helm.ts";
-import { leaseRights, operatorRights } from "./operator-rights.ts";
+import { leaseRights, operatorRights, warmRights } from "./operator-rights.ts";
 
 const namespace = "agents";
 const sessionsIn = "work";
@@ -113,7 +113,10 @@ describe.skipIf(!hasControlPlane)("the operator that the chart installs", () => 
     expect(role.toSorted()).toEqual(explained(operatorRights).toSorted());
     const lease = await renderedRights("millrace-operator-lease", enabled);
     expect(lease.toSorted()).toEqual(explained(leaseRights).toSorted());
-    expect(role.join()).not.toContain("*");
+    const warm = await renderedRights("millrace-warm", { ...enabled, "warmPool.size": 1 });
+    expect(warm.toSorted()).toEqual(explained(warmRights).toSorted());
+    expect(await renderedRights("millrace-warm", enabled)).toEqual([]);
+    expect([role, warm].join()).not.toContain("*");
   });
 
   it("may do so where sessions are, with the token of its pod", async () => {
@@ -177,6 +180,31 @@ describe.skipIf(!hasControlPlane)("the operator that the chart installs", () => 
         expect(await may(operator, question), JSON.stringify(question)).toBe(true);
       }
     }
+  });
+
+  it("may make pods where its warm pool is, and only there", async () => {
+    const warm = { "warmPool.size": 2, "warmPool.namespace": sessionsIn };
+    await release("upgrade", { ...enabled, "sessions.namespace": sessionsIn, ...warm });
+    for (const { group, resource, verbs } of warmRights) {
+      for (const verb of Object.keys(verbs)) {
+        const name = resource === "configmaps" ? { name: "millrace-warm" } : {};
+        const question = { group, resource, verb, in: sessionsIn, ...name };
+        expect(await may(operator, question), JSON.stringify(question)).toBe(true);
+        expect(await may(operator, { ...question, in: namespace })).toBe(false);
+      }
+    }
+    const settings = ["configmap", "millrace-operator", "-o"];
+    const path = String.raw`jsonpath={.data.sessions\.json}`;
+    const { stdout } = await plane.kubectl("-n", namespace, "get", ...settings, path);
+    expect(JSON.parse(stdout)).toMatchObject({
+      warmPool: { size: 2, namespace: sessionsIn, anchor: "millrace-warm" },
+    });
+  });
+
+  it("is refused a warm pool where it may not work", async () => {
+    const warm = { "warmPool.size": 1, "warmPool.namespace": "elsewhere" };
+    const values = { ...enabled, "sessions.namespace": sessionsIn, ...warm };
+    await expect(renderedRights("any", values)).rejects.toThrow("warmPool.namespace=elsewhere");
   });
 
   it.each([

@@ -5,8 +5,11 @@ import { text } from "node:stream/consumers";
 import {
   type SessionReport,
   type SessionRun,
+  type SessionToken,
   OperatorToPool,
+  type PoolStatus,
   SessionRunCreate,
+  WarmTokenAsk,
   sessionPaths,
 } from "@millrace/contracts";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -17,6 +20,8 @@ const runsPath = sessionPaths.runs(pool);
 /** One run as this edge keeps it. */
 interface Kept {
   run: SessionRun;
+  /** The idle pod whose runner has accepted the current attempt. */
+  warmPod: string | null;
   readonly body: SessionRunCreate;
 }
 
@@ -35,6 +40,9 @@ export class ScriptedPool {
   readonly looks = new Map<string, number>();
   /** HTTP requests that were answered. */
   requests = 0;
+  readonly warmTokens: WarmTokenAsk[] = [];
+  /** The operator's last word about its cluster. */
+  status: PoolStatus | undefined;
   readonly #server = createServer((request, response) => void this.#answer(request, response));
   readonly #sockets = new Set<WebSocket>();
   readonly #confirmed = new Set<string>();
@@ -76,9 +84,18 @@ export class ScriptedPool {
   }
 
   /** The platform wants the next attempt; it asks again until somebody has confirmed. */
-  start(runId: string): void {
-    const { run } = this.#kept(runId);
+  start(runId: string, warmPod: string | null = null): void {
+    const kept = this.#kept(runId);
+    const { run } = kept;
+    kept.warmPod = warmPod;
     this.change(runId, { status: "dispatched", attempt: run.attempt + 1 });
+  }
+
+  /** Whoever had accepted the attempt did not claim it: it is somebody else's now. */
+  giveTo(runId: string, warmPod: string | null): void {
+    const kept = this.#kept(runId);
+    kept.warmPod = warmPod;
+    this.#sendStart(kept);
   }
 
   /** The run is another now; whoever is connected is told. */
@@ -108,13 +125,14 @@ export class ScriptedPool {
   /** What nobody has confirmed is sent again, as the platform does. */
   #startAgain(): void {
     for (const kept of this.runs.values()) {
-      const { runId, status, attempt } = kept.run;
-      if (status !== "dispatched" || this.#confirmed.has(`start/${runId}/${attempt}`)) continue;
+      const isOpen = kept.run.status === "dispatched" || kept.warmPod !== null;
+      if (kept.run.attempt === 0 || !isOpen || this.#confirmed.has(startKey(kept))) continue;
       this.#sendStart(kept);
     }
   }
 
-  #sendStart({ run, body }: Kept): void {
+  #sendStart(kept: Kept): void {
+    const { run, body, warmPod } = kept;
     const { runId, projectId, attempt } = run;
     const { session, owner, prompt, repos } = body;
     const spec = {
@@ -137,8 +155,9 @@ export class ScriptedPool {
       session: session.uid === edgeUid ? null : session,
       repos,
     };
-    const message = { type: "session.start", key: `start/${runId}/${attempt}`, runId, attempt };
-    const token = { token: `token-${attempt}`, tokenExpiresInMs: 3_600_000, warm: null };
+    const message = { type: "session.start", key: startKey(kept), runId, attempt };
+    const warm = warmPod === null ? null : { runnerId: randomUUID(), podName: warmPod };
+    const token = { token: `token-${attempt}`, tokenExpiresInMs: 3_600_000, warm };
     this.#tell({ ...message, orgId: "org", projectId, spec, ...token });
   }
 
@@ -165,6 +184,7 @@ export class ScriptedPool {
       if (message.type === "hello" && message.leader) {
         socket.send(JSON.stringify({ type: "welcome", orgId: "org", pool }));
       }
+      if (message.type === "pool.status") this.status = message;
       if (message.type === "ack") this.#confirmed.add(message.key);
       if (message.type !== "report") return;
       if (!this.reports.some(({ key }) => key === message.key)) this.reports.push(message);
@@ -183,13 +203,25 @@ export class ScriptedPool {
     }
     this.requests += 1;
     const body = await text(request);
-    const path = new URL(request.url ?? "", "http://edge").pathname.slice(runsPath.length);
-    const [, runId = "", what = ""] = path.split("/");
-    const { method = "" } = request;
-    if (what === "logs" && method === "PUT") this.logs.set(path.slice(1), body);
-    const answer = this.#route(method, runId, what, body);
+    const { pathname } = new URL(request.url ?? "", "http://edge");
+    const answer =
+      pathname === sessionPaths.warmToken(pool)
+        ? this.#giveWarmToken(body)
+        : this.#answerRun(request.method ?? "", pathname.slice(runsPath.length), body);
     response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
-    response.end(JSON.stringify(answer ?? { code: "not_found", message: path }));
+    response.end(JSON.stringify(answer ?? { code: "not_found", message: pathname }));
+  }
+
+  #answerRun(method: string, path: string, body: string): unknown {
+    const [, runId = "", what = ""] = path.split("/");
+    if (what === "logs" && method === "PUT") this.logs.set(path.slice(1), body);
+    return this.#route(method, runId, what, body);
+  }
+
+  #giveWarmToken(body: string): SessionToken {
+    const ask = WarmTokenAsk.parse(JSON.parse(body));
+    this.warmTokens.push(ask);
+    return { token: `warm-${ask.podName}`, expiresInMs: 86_400_000 };
   }
 
   #route(method: string, runId: string, what: string, body: string): unknown {
@@ -243,12 +275,15 @@ export class ScriptedPool {
       url: `/v1/runs/${runId}`,
       session,
     };
-    const kept = { run, body };
+    const kept = { run, body, warmPod: null };
     this.runs.set(runId, kept);
     setImmediate(() => this.#onCreated(runId));
     return kept;
   }
 }
+
+const startKey = ({ run: { runId, attempt }, warmPod }: Kept): string =>
+  `${warmPod === null ? "start" : `adopt/${warmPod}`}/${runId}/${attempt}`;
 
 /** Stands for "no session": the run was made at the edge. */
 const edgeUid = "00000000-0000-4000-8000-000000000000";

@@ -48,5 +48,10 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
     "sessions.identities": '[{"owner":"*","user":"edge-user","namespace":"work"}]',
     "sessions.allowedImages": '["registry.example.com/agents/*"]',
   },
+  "a warm pool": {
+    "sessions.enabled": true,
+    "sessions.namespace": "work",
+    "warmPool.size": 3,
+  },
   "no network policies": { "networkPolicy.enabled": false },
 };

@@ -24,6 +24,7 @@ const view: RunView = {
     owner: null,
     session: null,
     repos: [],
+    needsOwnPod: false,
     timeoutSeconds: null,
     startDeadlineSeconds: null,
   },

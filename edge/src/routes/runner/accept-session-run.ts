@@ -19,7 +19,9 @@ export async function acceptSessionRun(
   asked: SessionRunCreate,
 ): Promise<AcceptedSession> {
   const env = c.env as PlatformEnv;
-  const { thread, displayName, session, owner, prompt, repos } = asked;
+  // How a session is executed does not make it another one.
+  const { needsOwnPod, ...meant } = asked;
+  const { thread, displayName, session, owner, prompt, repos } = meant;
   // The prefix keeps pools out of users' projects, and out of one another's.
   const projectId = `pool.${pool}.${thread ?? session.uid}`;
   const now = Date.now();
@@ -38,11 +40,12 @@ export async function acceptSessionRun(
     owner,
     session,
     repos,
+    needsOwnPod,
     timeoutSeconds: asked.timeoutSeconds,
     startDeadlineSeconds: asked.startDeadlineSeconds,
     idempotencyKey: `session:${session.uid}`,
     fingerprint: await fingerprint("POST", `/runner/pools/${pool}/runs`, {
-      ...asked,
+      ...meant,
       input,
       provider,
       model,

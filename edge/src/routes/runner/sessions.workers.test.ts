@@ -1,7 +1,7 @@
 import { SessionRun, sessionPaths, type SessionReport } from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
 import { defaultOrg } from "../../edge-env.ts";
-import { ask, askJson, makeProject, makeRun } from "../../testing/api.ts";
+import { ask, askJson } from "../../testing/api.ts";
 import {
   askAsPool,
   makePool,
@@ -9,7 +9,7 @@ import {
   ScriptedOperator,
   type TestPool,
 } from "../../testing/scripted-operator.ts";
-import { ScriptedAttempt, ScriptedRunner } from "../../testing/scripted-runner.ts";
+import { ScriptedAttempt } from "../../testing/scripted-runner.ts";
 
 const waitMs = 30_000;
 
@@ -200,35 +200,6 @@ describe("a stop", () => {
     await askAsPool(pool, sessionPaths.stop(pool.pool, runId), "POST", { by: "alice" });
     expect(await readRun(pool, runId)).toMatchObject({ status: "waiting" });
     expect(await operator.heard("session.stop")).toMatchObject({ runId, attempt: 1, by: "fence" });
-  });
-});
-
-describe("a warm runner", () => {
-  it("is offered the run, and its pod is adopted", async () => {
-    const pool = await makePool();
-    const operator = await ScriptedOperator.join(pool);
-    const warm = await ScriptedRunner.join(1, { ...pool, kind: "warm", podName: "warm-1" });
-    await vi.waitFor(async () => {
-      const { body } = await askJson("/v1/pools?limit=500");
-      const seen = body.data.find(({ name }: { name: string }) => name === pool.pool);
-      expect(seen.runners).toMatchObject({ connected: 1, warm: 1 });
-    }, waitMs);
-    const project = await makeProject();
-    const { body } = await makeRun(project, { prompt: "x", pool: pool.pool });
-    const runId: string = body.data.id;
-    await warm.take(runId);
-    const start = await operator.heard("session.start");
-    expect(start).toMatchObject({ runId, warm: { runnerId: warm.runnerId, podName: "warm-1" } });
-    expect(start.spec).toMatchObject({ session: null, workspaceBackend: "cluster" });
-  });
-
-  it("is offered no run for the host, and a host's runner none for a cluster", async () => {
-    const pool = await makePool();
-    const operator = await ScriptedOperator.join(pool);
-    const host = await ScriptedRunner.join(1, pool);
-    const { runId } = await makeSessionRun(pool);
-    expect(await operator.heard("session.start")).toMatchObject({ runId, warm: null });
-    expect(host.offersOf(runId)).toBe(0);
   });
 });
 

@@ -13,4 +13,6 @@ export const annotations = {
   stopBy: `${crdGroup}/stop-by`,
   /** Beside it: milliseconds from SIGTERM to SIGKILL. */
   stopGraceMs: `${crdGroup}/stop-grace-ms`,
+  /** On an attempt's Secret: the idle pod whose runner has accepted the attempt already. */
+  warmPod: `${crdGroup}/warm-pod`,
 } as const;

@@ -8,14 +8,18 @@ import { type AttemptFacts, makePod } from "./make-pod.ts";
 /** The operator ends a run at its timeout; the Job's own deadline is for when there is no operator. */
 const deadlineSlackSeconds = 120;
 
+/** How long a pod of the session may live whatever happens. */
+export function limitSeconds({ spec }: Session, { graceSeconds }: SessionSettings): number {
+  const { startDeadlineSeconds, timeoutSeconds } = spec;
+  return startDeadlineSeconds + timeoutSeconds + graceSeconds + deadlineSlackSeconds;
+}
+
 /** One attempt. The run object decides about the next, so the Job never tries again by itself. */
 export function makeJob(
   session: Session,
   attempt: AttemptFacts,
   settings: SessionSettings,
 ): Draft<Job> {
-  const { startDeadlineSeconds, timeoutSeconds } = session.spec;
-  const limit = startDeadlineSeconds + timeoutSeconds + settings.graceSeconds;
   return {
     metadata: attemptChildOf(session, attempt.attempt),
     spec: {
@@ -23,7 +27,7 @@ export function makeJob(
       completions: 1,
       parallelism: 1,
       podReplacementPolicy: "Failed",
-      activeDeadlineSeconds: limit + deadlineSlackSeconds,
+      activeDeadlineSeconds: limitSeconds(session, settings),
       template: makePod(session, attempt, settings),
     },
   };

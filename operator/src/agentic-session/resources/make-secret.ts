@@ -14,6 +14,7 @@ export function makeAttemptSecret(
   start: SessionStart,
   now: number,
 ): Draft<Secret> {
+  const podName = start.warm?.podName ?? null;
   return {
     metadata: {
       ...attemptChildOf(session, start.attempt),
@@ -23,6 +24,7 @@ export function makeAttemptSecret(
         [annotations.orgId]: start.orgId,
         [annotations.projectId]: start.projectId,
         [annotations.tokenRenewAt]: renewAt(now, start.tokenExpiresInMs),
+        ...(podName !== null && { [annotations.warmPod]: podName }),
       },
     },
     type: "Opaque",

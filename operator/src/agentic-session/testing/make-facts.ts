@@ -91,6 +91,8 @@ export function makeFacts(changes: Partial<Facts> = {}): Facts {
     secret: makeSecret(),
     job: makeJob(),
     pod: makePod({ phase: "Pending" }),
+    warmPod: undefined,
+    stalePod: undefined,
     claim: undefined,
     warnings: [],
     secretProblem: undefined,

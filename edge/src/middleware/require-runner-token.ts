@@ -1,0 +1,25 @@
+import { readWarmToken } from "@millrace/durable-objects";
+import type { MiddlewareHandler } from "hono";
+import { bearerOf } from "../bearer.ts";
+import type { JoinedPool, RunnerEnv } from "../edge-env.ts";
+import { problem } from "../problem.ts";
+import { poolOf } from "./require-pool-token.ts";
+
+/** Lets a pool's runners in: those with the pool's own token, and warm pods with one for each. */
+export const requireRunnerToken: MiddlewareHandler<RunnerEnv> = async (c, next) => {
+  const token = bearerOf(c.req);
+  const warm = token === undefined ? null : await readWarmToken(token, c.env.RUN_TOKEN_SECRET);
+  const joined = warm ? placeOf(warm) : token === undefined ? null : await poolOf(c.env, token);
+  if (joined === null) {
+    return problem(c, "unauthenticated", { message: "a valid pool token is required" });
+  }
+  if (joined.pool !== c.req.param("pool")) return problem(c, "not_found");
+  c.set("joined", joined);
+  c.set("warm", warm);
+  return next();
+};
+
+const placeOf = (claims: { readonly org: string; readonly pool: string }): JoinedPool => ({
+  orgId: claims.org,
+  pool: claims.pool,
+});

@@ -127,6 +127,19 @@ describe("a wake", () => {
   });
 });
 
+it("a stream with the name of one whose removal was lost is read from its start", async () => {
+  const org = await subscribed();
+  await tell(org, 3);
+  const { wakeId } = await taken(org, 1);
+  await org.restarted((object) => object.wakeTold(id, wakeId, "done"));
+  const successor = { ...end(1), streamId: "another" };
+  await org.restarted((object) => object.streamTold(successor));
+  expect((await view(org))?.streams).toMatchObject([{ acked: 0, tail: 1 }]);
+  // Told after all, by the one before.
+  await org.restarted((object) => object.streamRemoved("events/a", end(3).streamId));
+  expect((await taken(org, 2)).streams).toMatchObject([{ acked: 0, tail: 1 }]);
+});
+
 describe("a subscription", () => {
   it("confirmed once more asks its receiver at once", async () => {
     const org = await subscribed();

@@ -113,6 +113,24 @@ it("comes back at the time that was asked for", async () => {
   await leading;
 });
 
+it("comes back to what is due by now with a growing backoff, and at once when something changes", async () => {
+  const at: number[] = [];
+  const { api, clock, lead, end, failures } = await start(async () => {
+    at.push(clock.monotonic());
+    return { kind: "at", at: clock.now() };
+  });
+  api.put(makeWidget("a", 1));
+  const leading = lead();
+  await clock.advance(350);
+  expect(at).toEqual([0, 100, 300]);
+  api.put(makeWidget("a", 2));
+  await settle();
+  expect(at.at(-1)).toBe(350);
+  expect(failures).toEqual([]);
+  await end();
+  await leading;
+});
+
 it("retries what threw or asks for it, with a growing backoff", async () => {
   const at: number[] = [];
   const { api, clock, lead, end, failures } = await start(async () => {

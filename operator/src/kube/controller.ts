@@ -9,7 +9,7 @@ import type { WorkQueue } from "./work-queue.ts";
 /** When a key wants to be looked at again, if nothing changes before. */
 export type Requeue =
   | { readonly kind: "settled" }
-  /** At this wall-clock time, Unix ms. */
+  /** At this wall-clock time, Unix ms. One that has passed: as soon as the key's backoff permits. */
   | { readonly kind: "at"; readonly at: number }
   /** Something failed that another try may mend; with the key's backoff. */
   | { readonly kind: "retry"; readonly because: string };
@@ -91,7 +91,7 @@ async function work<T extends KubeObject>(
   const done = (outcome: ReconcileOutcome): void =>
     observer?.reconciled(outcome, clock.monotonic() - began);
   try {
-    done(schedule(queue, key, await reconcile(key, context)));
+    done(schedule({ queue, clock }, key, await reconcile(key, context)));
   } catch (error) {
     if (context.signal.aborted) {
       done("stopped");
@@ -104,12 +104,22 @@ async function work<T extends KubeObject>(
   }
 }
 
-function schedule(queue: WorkQueue, key: string, requeue: Requeue): ReconcileOutcome {
+function schedule(
+  { queue, clock }: { readonly queue: WorkQueue; readonly clock: Clock },
+  key: string,
+  requeue: Requeue,
+): ReconcileOutcome {
   switch (requeue.kind) {
     case "settled":
       queue.forget(key);
       return "settled";
     case "at":
+      // It waits for what it has just done to reach the cache, which wakes it. At once, again and again, it would never
+      // let the cache's own events in.
+      if (requeue.at <= clock.now()) {
+        queue.retry(key);
+        return "requeued";
+      }
       queue.forget(key);
       queue.addAt(key, requeue.at);
       return "requeued";

@@ -1,10 +1,15 @@
-import { limits, streamRoutes, v1, v1Routes } from "@millrace/contracts";
+import { limits, streamRoutes, subscriptionRoutes, v1, v1Routes } from "@millrace/contracts";
 import { describe, expect, it } from "vitest";
 import { app } from "./app.ts";
 import { apiKey, ask, askJson, makeProject } from "./testing/api.ts";
 
-const routes = [...v1Routes.all, ...streamRoutes.all];
-const plain = (path: string) => path.replace("{name}", "*").replaceAll(/\{(\w+)\}/g, ":$1");
+const routes = [...v1Routes.all, ...streamRoutes.all, ...subscriptionRoutes.all];
+/** Names of streams may hold slashes. */
+const plain = (path: string) =>
+  path
+    .replace("{name}", "*")
+    .replace("{stream}", ":stream{.+}")
+    .replaceAll(/\/\{(\w+)\}/g, "/:$1");
 
 const preflight = (origin: string) =>
   ask("/v1/projects/p/runs", {

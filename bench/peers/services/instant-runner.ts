@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
-import { Claimed, Offer, runnerPaths } from "@millrace/contracts";
+import { Claimed, Offer, type Opening, runnerPaths } from "@millrace/contracts";
 import { FrameProducer } from "../../clients/frame-producer.ts";
 import { Inbox, WebSocketClient, encodeMessage } from "../../clients/web-socket-client.ts";
 import { emittedEvents } from "./run-service.ts";
@@ -29,7 +29,12 @@ tell({ type: "hello", runnerId, version: "bench", slots, free });
 
 async function take({ runId, attempt, token }: Offer): Promise<void> {
   free -= 1;
-  tell({ type: "accept", runId, attempt });
+  // As the runner does: the claim goes first, a user waits for it.
+  setTimeout(() => {
+    tell({ type: "accept", runId, attempt });
+    // The pool took a slot off for it, which this run may have given back already.
+    tell({ type: "status", free });
+  }, 50);
   try {
     await execute(runId, attempt, token);
   } catch (error) {
@@ -48,16 +53,20 @@ async function execute(runId: string, attempt: number, token: string): Promise<v
     { authorization: `Bearer ${token}` },
     (message) => inbox.put(message),
   );
-  socket.send(encodeMessage(JSON.stringify({ type: "claim", runnerId, attempt })));
+  socket.send(encodeMessage(JSON.stringify({ type: "claim", runnerId, attempt, opening })));
   const { spec } = Claimed.parse(JSON.parse(await inbox.next()));
+  // The step that the opening made.
+  await inbox.next();
   const producer = new FrameProducer(socket, inbox);
-  producer.send(at(producer.encode([[phaseStarted]])));
   if (spec.prompt === "emit") await emit(producer);
   await producer.finish({ kind: "succeeded", output: "Hello." });
   producer.close();
 }
 
-const phaseStarted = { type: "run.phase", data: { phase: "plan", state: "started" } };
+const opening: Opening = {
+  events: [{ type: "run.phase", data: { phase: "plan", state: "started" } }],
+  step: { n: 1, body: '{"kind":"begun"}' },
+};
 
 async function emit(producer: FrameProducer): Promise<void> {
   for (let n = 0; n < emittedEvents; n += batchSize) {

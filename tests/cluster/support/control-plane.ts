@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
-import { access, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { findFreePort } from "../../../scripts/free-port.ts";
 import { ProcessGroup } from "../../../scripts/process-group.ts";
@@ -10,6 +8,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { clusterRoot } from "./binaries.ts";
 import { ClusterAccess } from "./cluster-access.ts";
 import { makeFakeNode } from "./make-fake-node.ts";
+import { untilReady } from "./until-ready.ts";
 
 const scripts = join(import.meta.dirname, "../control-plane");
 const startTimeoutMs = 120_000;
@@ -84,20 +83,13 @@ export class ControlPlane extends ClusterAccess {
   }
 
   async started(): Promise<void> {
-    const deadline = Date.now() + startTimeoutMs;
-    const isReady = () =>
-      access(join(this.directory, "ready")).then(
-        () => true,
-        () => false,
-      );
-    while (!(await isReady())) {
-      if (this.#group.isOver || Date.now() > deadline) throw new Error(this.#startLog());
-      await sleep(50);
-    }
-  }
-
-  #startLog(): string {
-    return `the control plane did not start:\n${readFileSync(join(this.directory, "start.log"), "utf8")}`;
+    await untilReady({
+      what: "the control plane",
+      directory: this.directory,
+      group: this.#group,
+      log: "start.log",
+      timeoutMs: startTimeoutMs,
+    });
   }
 
   /** A node of kwok's: Ready, with room for 500 pods. */

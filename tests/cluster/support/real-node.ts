@@ -1,16 +1,15 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { access, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { ProcessGroup } from "../../../scripts/process-group.ts";
 import { relay } from "../node/relay.ts";
 import { clusterRoot } from "./binaries.ts";
 import { ClusterAccess } from "./cluster-access.ts";
 import type { Values } from "./helm.ts";
+import { untilReady } from "./until-ready.ts";
 
 const script = join(import.meta.dirname, "../node/node.sh");
 const relayScript = join(import.meta.dirname, "../node/relay.ts");
@@ -76,26 +75,19 @@ export class RealNode extends ClusterAccess {
   }
 
   async started(): Promise<void> {
-    const deadline = Date.now() + startTimeoutMs;
-    const isReady = () =>
-      access(join(this.directory, "ready")).then(
-        () => true,
-        () => false,
-      );
-    while (!(await isReady())) {
-      if (this.#group.isOver || Date.now() > deadline) throw new Error(this.#startLog());
-      await sleep(50);
-    }
+    await untilReady({
+      what: "the node",
+      directory: this.directory,
+      group: this.#group,
+      log: "log",
+      timeoutMs: startTimeoutMs,
+    });
     const server = await relay("127.0.0.1:0", join(this.directory, "api.sock"));
     this.#servers.push(server);
     const { port } = server.address() as AddressInfo;
     const inside = await readFile(join(this.directory, "cp/admin.kubeconfig"), "utf8");
     const outside = inside.replace(/https:\/\/[\d.]+:\d+/, `https://127.0.0.1:${port}`);
     await writeFile(this.kubeconfig, outside, { mode: 0o600 });
-  }
-
-  #startLog(): string {
-    return `the node did not start:\n${readFileSync(join(this.directory, "log"), "utf8")}`;
   }
 
   /** Runs a command in the node's namespaces. */

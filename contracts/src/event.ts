@@ -141,9 +141,17 @@ const runnerEventData = {
     z.object({ outcome: z.literal("skipped"), reason: z.string() }),
     z.object({ outcome: z.literal("failed"), error: z.string() }),
   ]),
-  /** `path`: the repository's directory in the workspace. `kept`: it was there, with files of an earlier run or attempt. */
+  /**
+   * `path`: the repository's directory in the workspace. `kept`: it was there, with files of an earlier run or attempt.
+   * A clone that takes longer says `cloning` again, with how much of it has come.
+   */
   "workspace.repo": z.discriminatedUnion("state", [
-    z.object({ state: z.literal("cloning"), ...RepoPlace, branch: z.string().nullable() }),
+    z.object({
+      state: z.literal("cloning"),
+      ...RepoPlace,
+      branch: z.string().nullable(),
+      percent: z.int().min(0).max(100).optional(),
+    }),
     z.object({
       state: z.literal("ready"),
       ...RepoPlace,

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Repo } from "@millrace/contracts";
@@ -42,6 +43,9 @@ const request = (wanted: readonly Repo[], changes: Partial<RepoRequest> = {}): R
 
 const read = (workspace: Workspace, path: string): string =>
   readFileSync(join(workspace.root, path), "utf8");
+
+/** Does not compress. */
+const randomText = (): string => randomBytes(3000).toString("base64");
 
 const statesOf = (path: string) =>
   states.filter((state) => state.path === path).map(({ state }) => state);
@@ -93,6 +97,15 @@ describe("cloning", () => {
     await host.commit("docs", { "next.md": "next\n" }, "next");
     const workspace = await disk.open({ repos: request([repo("docs", { branch: "next" })]) });
     expect(read(workspace, "docs/next.md")).toBe("next\n");
+  });
+
+  it("says how much has come while it takes long", async () => {
+    const noise = Array.from({ length: 150 }, (_, at) => [`${at}.bin`, randomText()] as const);
+    await host.add("slow/large", Object.fromEntries(noise));
+    await disk.open({ repos: request([repo("slow/large")]) });
+    const percents = states.flatMap((state) => (state.state === "cloning" ? [state.percent] : []));
+    expect(percents.length).toBeGreaterThan(1);
+    expect(percents).toEqual([undefined, ...percents.slice(1).toSorted((a = 0, b = 0) => a - b)]);
   });
 
   it("says which repository failed and why, and leaves nothing of it", async () => {

@@ -8,7 +8,14 @@ import { gitExcludePatterns } from "../workspaces/path-policy.ts";
 import type { ProjectLayout } from "../workspaces/project-layout.ts";
 import { asBytes } from "../workspaces/snapshot-repository.ts";
 import { ClonedRepo } from "./cloned-repo.ts";
-import { fetchCommit, fetchTip, reasonOf, type RemoteSettings, type Tip } from "./git-remote.ts";
+import {
+  fetchCommit,
+  fetchTip,
+  reasonOf,
+  type Remote,
+  type RemoteSettings,
+  type Tip,
+} from "./git-remote.ts";
 import { checkAddress, nameDirectories, shownAddress } from "./repo-address.ts";
 
 export type RepoState = EventData["workspace.repo"];
@@ -97,7 +104,9 @@ async function bring(wish: Wish, request: RepoRequest, place: ClonePlace): Promi
       return wish.recorded ?? (await keptRepo(shown, place.layout));
     }
     onState({ state: "cloning", ...shown, branch });
-    const tip = await clone(wish, signal, place);
+    const onPercent = (percent: number): void =>
+      onState({ state: "cloning", ...shown, branch, percent });
+    const tip = await clone(wish, { signal, onPercent }, place);
     onState({ state: "ready", ...shown, ...tip });
     return { ...shown, ...tip };
   } catch (error) {
@@ -120,7 +129,12 @@ async function keptRepo(
   return noted?.url === shown.url ? noted : { ...shown, branch: null, commitSha: null };
 }
 
-async function clone(wish: Wish, signal: AbortSignal, place: ClonePlace): Promise<Tip> {
+async function clone(
+  wish: Wish,
+  watch: Required<Pick<Remote, "signal" | "onPercent">>,
+  place: ClonePlace,
+): Promise<Tip> {
+  const { signal } = watch;
   const { layout, settings, variables, assertHeld } = place;
   const address = checkAddress(wish.url, settings.allowLoopback);
   if (!address.ok) throw new Error(address.problem);
@@ -129,7 +143,7 @@ async function clone(wish: Wish, signal: AbortSignal, place: ClonePlace): Promis
   await rm(note, { force: true });
   await rm(gitDir, { recursive: true, force: true });
   await makeRepository(gitDir, { exclude: gitExcludePatterns(), attributes: asBytes });
-  const remote = { url: address.url, settings, signal };
+  const remote = { url: address.url, settings, ...watch };
   const held = { gitDir, variables, assertHeld };
   const tip = await fetchWanted(held, remote, wish);
   const half = join(layout.repos, `${wish.path}.half`);
@@ -145,7 +159,7 @@ async function clone(wish: Wish, signal: AbortSignal, place: ClonePlace): Promis
 
 async function fetchWanted(
   held: GitPlace,
-  remote: Parameters<typeof fetchTip>[1],
+  remote: Remote,
   { recorded, branch }: Wish,
 ): Promise<Tip> {
   if (!recorded?.branch || !recorded.commitSha) return fetchTip(held, remote, branch);

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { FetchProgress } from "./fetch-progress.ts";
 import { git, GitFailed, gitLine, GitMissing, type GitPlace } from "../workspaces/git.ts";
 
 /** How this runner speaks to git hosts. */
@@ -15,6 +16,8 @@ export interface Remote {
   readonly url: string;
   readonly settings: RemoteSettings;
   readonly signal?: AbortSignal;
+  /** Hears how much of what is fetched has come. */
+  readonly onPercent?: (percent: number) => void;
 }
 
 export interface Tip {
@@ -63,8 +66,12 @@ async function fetch(
   options: readonly string[],
   refspec: string,
 ): Promise<void> {
-  const args = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", ...options];
-  await git(place, [...args, remote.url, refspec], optionsOf(remote));
+  const args = ["fetch", "--progress", "--no-tags", "--no-recurse-submodules", ...options];
+  const progress = new FetchProgress(remote.onPercent ?? (() => undefined));
+  await git(place, [...args, remote.url, refspec], {
+    ...optionsOf(remote),
+    onSaid: (text) => progress.read(text),
+  });
 }
 
 async function defaultBranch(place: GitPlace, remote: Remote): Promise<string> {
@@ -106,6 +113,9 @@ function optionsOf({ url, settings, signal }: Remote) {
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
+const isProgress = (line: string): boolean =>
+  /objects: +\d+|deltas: +\d+|^remote: Total \d+/.test(line);
+
 /** What git said, as a sentence's end for the run's user. */
 export function reasonOf(error: unknown): string {
   if (error instanceof GitMissing) return error.message;
@@ -114,9 +124,9 @@ export function reasonOf(error: unknown): string {
   if (/could not read (Username|Password)/.test(detail)) {
     return "it needs credentials, and no Secret of the session has any for its host";
   }
-  const said = detail.split("\n").flatMap((line) => {
+  const said = detail.split(/[\r\n]/).flatMap((line) => {
     const words = /^(?:fatal|error|remote): *(.*\S)/.exec(line)?.[1];
-    return words === undefined ? [] : [words];
+    return words === undefined || isProgress(line) ? [] : [words];
   });
   return (said.join("; ") || detail).slice(0, 500);
 }

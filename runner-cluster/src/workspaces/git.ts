@@ -46,6 +46,8 @@ export interface GitInput {
   readonly maxBytes?: number;
   /** Settings of this call alone, as `name=value`; they win over what is fixed. No secrets: others see them. */
   readonly settings?: readonly string[];
+  /** Hears what git says beside its answer, piece by piece. */
+  readonly onSaid?: (text: string) => void;
   /** Ends the command; its reason is thrown. */
   readonly signal?: AbortSignal;
 }
@@ -84,10 +86,11 @@ const fixedArguments = asArguments(fixedSettings);
 export async function git(
   place: GitPlace,
   args: readonly string[],
-  { input, accept = [], maxBytes = Number.POSITIVE_INFINITY, settings = [], signal }: GitInput = {},
+  given: GitInput = {},
 ): Promise<Buffer> {
+  const { input, maxBytes = Number.POSITIVE_INFINITY, signal } = given;
   signal?.throwIfAborted();
-  const { child, ended } = start({ place, args }, accept, settings);
+  const { child, ended } = start({ place, args }, given);
   // Asked first: git then ends the programs that it talks to servers with.
   const stop = (): void => void child.kill("SIGTERM");
   signal?.addEventListener("abort", stop, { once: true });
@@ -106,8 +109,8 @@ export async function git(
 
 /** Feeds one git what another says: a pack can be larger than memory. `input` is for the first. */
 export async function pipeGit(from: GitCall, to: GitCall, input: string): Promise<void> {
-  const source = start(from, []);
-  const sink = start(to, []);
+  const source = start(from);
+  const sink = start(to);
   source.child.stdin.end(input);
   sink.child.stdout.resume();
   // Whichever breaks the pipe ends with an exit code that says why.
@@ -115,9 +118,9 @@ export async function pipeGit(from: GitCall, to: GitCall, input: string): Promis
   await Promise.all([source.ended, sink.ended, piped]);
 }
 
-function start({ place, args }: GitCall, accept: readonly number[], own: readonly string[] = []) {
+function start({ place, args }: GitCall, { accept = [], settings = [], onSaid }: GitInput = {}) {
   place.assertHeld?.();
-  const given = [...fixedArguments, ...asArguments(own), ...args];
+  const given = [...fixedArguments, ...asArguments(settings), ...args];
   const child: ChildProcessWithoutNullStreams = spawn("git", given, {
     cwd: place.workTree ?? place.gitDir,
     env: environmentOf(place),
@@ -129,6 +132,7 @@ function start({ place, args }: GitCall, accept: readonly number[], own: readonl
   });
   // Git may end without reading all of its input; its exit code says whether that is bad.
   child.stdin.on("error", () => undefined);
+  if (onSaid) child.stderr.on("data", (bytes: Buffer) => onSaid(bytes.toString("utf8")));
   const judge = async (): Promise<void> => {
     const [code, stderr] = await Promise.all([closed, buffer(child.stderr)]);
     if (code !== null && [0, ...accept].includes(code)) return;

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 
 export interface GitServerOptions {
-  /** Holds bare repositories. Those under `private/` want the credentials; `silent/` never answers. */
+  /** Holds bare repositories. Those under `private/` want the credentials; `silent/` never answers; `slow/` pauses within packs. */
   readonly root: string;
   readonly user: string;
   readonly password: string;
@@ -66,7 +67,16 @@ async function answer(
     if (name.toLowerCase() === "status") status = Number.parseInt(value, 10);
     else response.setHeader(name, value);
   }
-  response.writeHead(status).end(said.subarray(end + 4));
+  response.writeHead(status);
+  await sendBody(response, said.subarray(end + 4), pathname.startsWith("/slow/"));
+}
+
+/** `isSlow`: what is as large as a pack comes in two parts, more than a second apart. */
+async function sendBody(response: ServerResponse, body: Buffer, isSlow: boolean): Promise<void> {
+  const first = isSlow && body.length > 100_000 ? body.length / 2 : body.length;
+  response.write(body.subarray(0, first));
+  if (first < body.length) await setTimeout(1100);
+  response.end(body.subarray(first));
 }
 
 function variablesOf({ method, headers }: IncomingMessage) {

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { GitHost } from "./testing/git-host.ts";
+import { startModelServerProcess } from "./testing/model-server-process.ts";
 import { usePlatform, type ScriptedPlatform } from "./testing/scripted-platform.ts";
 
 const main = new URL("main.ts", import.meta.url).pathname;
@@ -133,6 +135,30 @@ it("ends with a code of its own when a repository cannot be cloned, and says whi
     { data: { state: "cloning", url, path: "shop" } },
     { data: { state: "failed", url, path: "shop" } },
   ]);
+});
+
+it("works as the session's workflow says", async () => {
+  const platform = await usePlatform(onTestFinished);
+  // It keeps no archives: that is said at once, and is not what this is about.
+  platform.answerHttp = () => ({ status: 403, body: "{}" });
+  const host = await GitHost.start();
+  onTestFinished(() => host.stop());
+  const model = await startModelServerProcess();
+  onTestFinished(() => model.stop());
+  const gitUrl = await host.add("flows", { "fix/AGENTS.md": "Answer in rhymes.\n" });
+  const { exit } = start({
+    ...sessionEnv(platform),
+    REPOS_FROM_LOOPBACK: "true",
+    MILLRACE_WORKFLOW: JSON.stringify({ gitUrl, branch: "main", path: "fix" }),
+    OPENAI_API_KEY: "k",
+    OPENAI_BASE_URL: model.url,
+  });
+  expect(await exit).toBe(0);
+  const asked = await model.requests("");
+  expect(asked.map(({ phase }) => phase)).toEqual(expect.arrayContaining(["plan", "build"]));
+  for (const { messages } of asked) {
+    expect(messages[0]).toMatchObject({ content: expect.stringContaining("Answer in rhymes.") });
+  }
 });
 
 it("ends after the one run of a warm pod, and says where it is", async () => {

@@ -24,11 +24,15 @@ export interface ApplyTools {
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
   readonly sawRun: (run: SessionRun) => void;
+  /** The platform has no lease to ask for: what a leader of yesterday decided is not told to it. */
+  readonly assertHeld: () => void;
   /** A session could have a warm pod, and has one or not. */
   readonly warmed: (result: "hit" | "miss") => void;
 }
 
 export interface Outcome {
+  /** Of the session, after what was written of it. */
+  readonly version?: string;
   readonly run?: SessionRun;
   readonly refusal?: Refusal;
 }
@@ -43,6 +47,7 @@ export async function apply(
 ): Promise<Outcome> {
   let outcome: Outcome = {};
   for (const change of changes) {
+    tools.assertHeld();
     outcome = { ...outcome, ...(await applyOne(facts, change, tools)) };
     if (outcome.refusal) return outcome;
   }
@@ -57,7 +62,8 @@ type Applier<C extends Change> = (
 
 const appliers: { readonly [K in Change["kind"]]: Applier<Extract<Change, { kind: K }>> } = {
   "add-finalizer": async ({ session }, _change, { api }) => {
-    await addFinalizer(api, sessionKind, session, sessionFinalizer);
+    const { metadata } = await addFinalizer(api, sessionKind, session, sessionFinalizer);
+    return { version: metadata.resourceVersion };
   },
   "remove-finalizer": async ({ session }, _change, { api }) => {
     await removeFinalizer(api, sessionKind, session, sessionFinalizer);

@@ -99,6 +99,8 @@ export class SessionController implements Controller {
     const { signal, assertHeld } = leadership;
     // What is not in a cache yet would look as if it were gone.
     await Promise.race([this.#children.synced, aborted(signal)]);
+    // Another replica may have led since these were told.
+    this.#runs.forgetAll();
     this.#api = this.#options.api.with({ signal, guard: assertHeld });
     this.#socket.setLeader(true);
     this.#socket.open();

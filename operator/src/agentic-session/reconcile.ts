@@ -22,7 +22,8 @@ import type { RunViews } from "./run-views.ts";
 import { runIdOf } from "./run-id.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { inactiveAt } from "./wishes.ts";
-import { type Session, readSession, sessionKind } from "./session.ts";
+import { type Session, readSession } from "./session.ts";
+import { isNews, writeStatus } from "./write-status.ts";
 import type { WrittenStatus } from "./written-status.ts";
 
 export interface ReconcileTools {
@@ -40,7 +41,7 @@ export interface ReconcileTools {
 /** One session: observe, decide, apply, report. */
 export async function reconcile(
   key: string,
-  { api }: ReconcileContext,
+  { api, assertHeld }: ReconcileContext,
   tools: ReconcileTools,
 ): Promise<Requeue> {
   const stored = tools.children.sessions.cache.getByKey(key);
@@ -53,7 +54,8 @@ export async function reconcile(
   const facts = await observe(session, { api, children: tools.children, now, run, acked });
   const plan = decide(facts);
   try {
-    const outcome = await apply(facts, plan.changes, { ...tools, api, sawRun: tools.runs.put });
+    const applying = { ...tools, api, assertHeld, sawRun: tools.runs.put };
+    const outcome = await apply(facts, plan.changes, applying);
     return await report(facts, plan, outcome, { ...tools, api });
   } catch (error) {
     // Somebody wrote meanwhile, or it is gone: the cache will say so, and wakes this session.
@@ -95,9 +97,10 @@ async function report(
   const { session } = facts;
   if (plan.changes.some(({ kind }) => kind === "remove-finalizer")) return settled;
   const status = statusOf(facts, plan, outcome);
-  if (isNews(session.status ?? {}, status)) {
-    await tools.api.applyStatus(sessionKind, session.metadata, status);
-    tools.written.wrote(session, status);
+  if (isNews(session.status, status)) {
+    const { version = session.metadata.resourceVersion } = outcome;
+    const done = await writeStatus(tools.api, session, { status, version });
+    tools.written.wrote(session, status, done);
     tools.entered(session, status);
   }
   for (const pending of status.reports ?? []) {
@@ -121,22 +124,4 @@ function statusOf(facts: Facts, plan: Plan, { run, refusal }: Outcome): AgenticS
   if (refusal) return makeStatus(facts, { phase: "Failed", ...refusal });
   if (!run || isOver(run.status)) return plan.status;
   return { ...plan.status, runId: run.runId, url: run.url };
-}
-
-/** These alone are not worth a write: they come with the next. */
-function isNews(before: AgenticSessionStatus, after: AgenticSessionStatus): boolean {
-  return comparable(before) !== comparable(after);
-}
-
-const comparable = (status: AgenticSessionStatus): string =>
-  JSON.stringify(sorted({ ...status, lastActivityTime: undefined, usage: undefined }));
-
-/** The API server keeps fields in its own order. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
-  return Object.fromEntries(
-    entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, sorted(one)]),
-  );
 }

@@ -21,6 +21,8 @@ export interface ReconcileContext {
   readonly api: KubeClient;
   /** Aborts when leading is over. */
   readonly signal: AbortSignal;
+  /** Throws when it is, also before the signal could tell. For what does not go through `api`. */
+  readonly assertHeld: () => void;
 }
 
 /** Told how reconciles went; metrics hang on it. */
@@ -73,7 +75,7 @@ export function makeController<T extends KubeObject>(options: ControllerOptions<
     informers: [primary, ...owned, ...read],
     async lead(leadership) {
       const { signal, assertHeld } = leadership;
-      const context = { api: options.api.with({ signal, guard: assertHeld }), signal };
+      const context = { api: options.api.with({ signal, guard: assertHeld }), signal, assertHeld };
       // What the last leader was in the middle of is not known: look at everything.
       for (const key of primary.cache.keys()) queue.add(key);
       await queue.run(workers, (key) => work(options, key, context), signal);

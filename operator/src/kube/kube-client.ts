@@ -176,15 +176,19 @@ export class KubeClient {
     return this.#apply(pathOf(kind, object.metadata), withType(kind, object), options);
   }
 
-  /** Server-side apply of the status alone. `not_found` when the object is gone. */
+  /**
+   * Server-side apply of the status alone. `not_found` when the object is gone; `conflict` when it is another than the uid,
+   * or at another version than the one, that the reference names.
+   */
   applyStatus<T extends KubeObject & { readonly status?: unknown }>(
     kind: Kind<T>,
-    ref: Ref & { readonly uid?: string },
+    ref: Ref & { readonly uid?: string; readonly resourceVersion?: string },
     status: NonNullable<T["status"]>,
     options: ApplyOptions = {},
   ): Promise<T> {
-    const { name, namespace, uid } = ref;
-    const body = withType(kind, { metadata: { name, namespace, uid }, status });
+    const { name, namespace, uid, resourceVersion } = ref;
+    const metadata = { name, namespace, uid, resourceVersion };
+    const body = withType(kind, { metadata, status });
     return this.#apply(`${pathOf(kind, ref)}/status`, body, options);
   }
 

@@ -53,7 +53,10 @@ const objectEventData = {
     maxAttempts: z.int(),
   }),
   "run.retrying": z.object({ nextAttempt: z.int(), backoffMs: z.int() }),
-  "run.waiting": z.object({ reason: z.string() }),
+  /** `reason` as in `RunWait`. `question`: what the model asks its user. */
+  "run.waiting": z.object({ reason: z.string(), question: z.string().optional() }),
+  /** A user's answer or message; `content` null: the run is to come to its end. */
+  "run.input": z.object({ n: z.int().positive(), content: z.string().nullable(), by: z.string() }),
   "run.resumed": z.object({ reason: z.string() }),
   "run.cancelling": z.object({ by: z.string() }),
   "run.succeeded": z.object({

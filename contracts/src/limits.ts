@@ -5,6 +5,12 @@ export const limits = {
   /** Longest prompt or message content. Stands in OpenAPI as `maxLength`. */
   promptMaxChars: 200_000,
   requestBodyMaxBytes: 1_000_000,
+  /** An answer or message to a run that is under way. */
+  inputMaxChars: 32_000,
+  /** Messages that a run has not come to yet. */
+  inputsUnheard: 10,
+  /** What the model asks its user. */
+  questionMaxChars: 4_000,
   idempotencyKeyMaxChars: 200,
   /** Body of one append to a stream. */
   streamAppendMaxBytes: 8 * 1024 * 1024,

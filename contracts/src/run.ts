@@ -70,6 +70,10 @@ export const RunSpec = z.object({
   repos: z.array(Repo).max(20).default([]),
   /** Of a run with a session: its pod is made as the session wants it, so no warm one will do. */
   needsOwnPod: z.boolean().default(false),
+  /** The model may ask its user, and the run waits for the answer. */
+  interactive: z.boolean().default(false),
+  /** The end of a turn is not the run's: it waits for the next message, until a user finishes it. */
+  keepOpen: z.boolean().default(false),
   /** Bound on all attempts together; null: the runner's own. */
   timeoutSeconds: z
     .int()
@@ -86,6 +90,21 @@ export const RunSpec = z.object({
     .default(null),
 });
 export type RunSpec = z.infer<typeof RunSpec>;
+
+/**
+ * What a run waits for, and since when (Unix ms). `stopped`: to be resumed. `question`: an answer. `input`: the next message.
+ * A run that was stopped while it waited for an answer still shows the question.
+ */
+export const RunWait = z.object({
+  reason: z.enum(["stopped", "question", "input"]),
+  question: z.string().nullable(),
+  since: z.int(),
+});
+export type RunWait = z.infer<typeof RunWait>;
+
+/** What a user said to a run, numbered from 1; null: nothing more, the run is to come to its end. */
+export const RunInput = z.object({ n: z.int().positive(), content: z.string().nullable() });
+export type RunInput = z.infer<typeof RunInput>;
 
 export const ConversationMessage = z.object({
   role: z.enum(["user", "assistant"]),
@@ -129,6 +148,10 @@ export const RunView = z.object({
   cancelled: z.boolean(),
   /** It was asked to pause, and its runner has not answered yet. */
   stopping: z.boolean().optional(),
+  /** Set while the status is `waiting`. */
+  waiting: RunWait.nullable().optional(),
+  /** Of the time since its start, what the run has spent waiting. */
+  waitedMs: z.int().nonnegative().optional(),
   attempt: z.int(),
   failures: z.int(),
   startedAt: z.int().nullable(),

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { FailureCode } from "./errors.ts";
 import { RunnerEvent } from "./event.ts";
 import { OrgId, PoolName, ProjectId, RunId, RunnerId } from "./ids.ts";
-import { ArchiveRecord, ConversationMessage, RunSpec, WorkspaceState } from "./run.ts";
+import { limits } from "./limits.ts";
+import { ArchiveRecord, ConversationMessage, RunInput, RunSpec, WorkspaceState } from "./run.ts";
 
 /**
  * The whole contract between the platform and a runner. The runner only opens connections:
@@ -98,6 +99,15 @@ export const Outcome = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("cancelled") }),
   z.object({ kind: z.literal("released"), reason: z.enum(["drain", "stopped"]) }),
+  /**
+   * Only a user can say how to go on. `question` null: the turn is over, and what comes next is awaited. `heard`: the last
+   * input that the run has taken in; when there is a later one, the run goes on with it at once.
+   */
+  z.object({
+    kind: z.literal("awaiting"),
+    question: z.string().max(limits.questionMaxChars).nullable(),
+    heard: z.int().nonnegative(),
+  }),
 ]);
 export type Outcome = z.infer<typeof Outcome>;
 
@@ -177,6 +187,8 @@ export const Claimed = z.object({
   stepCount: z.int(),
   /** Tool calls that a dead attempt started and never finished; they may have happened. */
   interruptedCalls: z.array(z.string()),
+  /** What the user said since the run last waited. The checkpoint knows which of it was taken in. */
+  inputs: z.array(RunInput).optional(),
   cancel: z.boolean(),
   /** The run is to pause: interrupt the work, checkpoint, end with `released {reason: "stopped"}`. */
   stop: z.boolean().optional(),

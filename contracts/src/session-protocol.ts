@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OrgId, PoolName, ProjectId, RunId, RunnerId } from "./ids.ts";
-import { Repo, RunSpec, RunStatus, SessionRef } from "./run.ts";
+import { Repo, RunSpec, RunStatus, RunWait, SessionRef } from "./run.ts";
 
 /**
  * What the platform and a cluster's operator say to each other. The operator only opens connections; every one of them
@@ -204,6 +204,10 @@ export const SessionRun = z.object({
   maxAttempts: z.int().positive(),
   /** Unix ms, the platform's clock. */
   startedAt: z.int().nullable(),
+  /** Of the time since then, what it has spent waiting. */
+  waitedMs: z.int().nonnegative().default(0),
+  /** Set while the status is `waiting`. */
+  waiting: RunWait.nullable().default(null),
   completedAt: z.int().nullable(),
   updatedAt: z.int(),
   error: z
@@ -255,6 +259,8 @@ export const SessionRunCreate = RunSpec.pick({
   provider: true,
   model: true,
   repos: true,
+  interactive: true,
+  keepOpen: true,
   timeoutSeconds: true,
   startDeadlineSeconds: true,
 })

@@ -6,6 +6,7 @@ export * from "./platform-env.ts";
 export * from "./pool/pool-object.ts";
 export * from "./pool/pool-rpc.ts";
 export * from "./quotas.ts";
+export type { InputRefusal } from "./run/decide-input.ts";
 export { readArchiveAfterMs } from "./run/timings.ts";
 export * from "./run/run-object.ts";
 export * from "./run/run-rpc.ts";

@@ -45,6 +45,14 @@ export const runDue = sqliteTable("due", {
   mark: integer().notNull(),
 });
 
+/** What a user said to the run, in order. `key` is the request's; of a run whose log has left the object the content is gone. */
+export const runInput = sqliteTable("input", {
+  n: integer().primaryKey(),
+  key: text().notNull(),
+  fingerprint: text().notNull(),
+  content: text(),
+});
+
 /** Multipart uploads that were begun and neither completed nor aborted. */
 export const runUpload = sqliteTable("upload", {
   id: text().primaryKey(),

@@ -25,6 +25,8 @@ export interface RunBody {
   readonly model?: string;
   readonly webhook?: unknown;
   readonly workspaceBackend?: string;
+  readonly interactive?: boolean;
+  readonly keepOpen?: boolean;
 }
 
 export interface Resume {
@@ -98,6 +100,18 @@ export class Api {
       headers: { "idempotency-key": idempotencyKey },
     });
     return { runId: z.uuid().parse(stream.response.headers.get("x-run-id")), stream };
+  }
+
+  /** Says something to a run that is under way: an answer, the next message, or that it is to finish. */
+  async sendInput(
+    { projectId, runId }: { readonly projectId: string; readonly runId: string },
+    body: { readonly content: string } | { readonly finish: true },
+    idempotencyKey: string = randomUUID(),
+  ): Promise<{ readonly n: number; readonly created: boolean }> {
+    const path = `/v1/projects/${projectId}/runs/${runId}/input`;
+    const headers = { "idempotency-key": idempotencyKey };
+    const answer = await this.request("POST", path, { body, headers });
+    return parse(answer, v1.envelope(v1.RunInputTaken)).data;
   }
 
   async createMessage(projectId: string, content: string): Promise<v1.RunCreated> {

@@ -8,7 +8,10 @@ import { ProviderName, providerAliases, providerNames } from "../providers.ts";
 import { Cost, WorkspaceBackend } from "../run.ts";
 import { RunSnapshot as CanonicalSnapshot } from "../run-snapshot.ts";
 import { WebhookEvent } from "../webhook.ts";
+import { RunWaiting, turnOptions } from "./v1-run-input.ts";
 import { WebhookTarget } from "./v1-webhooks.ts";
+
+export { RunInputTaken } from "./v1-run-input.ts";
 
 /** The `/v1` coding-agent dialect: what its clients send and receive. */
 
@@ -73,6 +76,7 @@ const runOptions = {
     `One of ${WorkspaceBackend.options.join(", ")}; case does not matter. As the pool says when it is left out.`,
   ),
   pool: PoolName.nullish().describe("Whose runners or cluster execute it; `default` if left out."),
+  ...turnOptions,
   webhook: WebhookTarget.nullish().describe("Told of this run, beside the project's webhooks."),
 };
 export const RunCreate = z.object({ prompt: Prompt, ...runOptions }).meta({ id: "RunCreate" });
@@ -138,6 +142,9 @@ export const RunSummary = z
     writable: z.boolean(),
     parentRunId: RunId.nullable(),
     status: V1Status,
+    waiting: RunWaiting.nullable().describe(
+      "Set while it waits for somebody; its status is `queued`.",
+    ),
     createdAt: z.iso.datetime(),
     startedAt: z.iso.datetime().nullable(),
     completedAt: z.iso.datetime().nullable(),

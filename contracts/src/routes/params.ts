@@ -1,11 +1,23 @@
 import { z } from "zod";
+import { IdempotencyKey } from "../dialects/v1.ts";
 import { ProjectId } from "../ids.ts";
+import { limits } from "../limits.ts";
 
 /** What routes of several nouns have in common. */
 
 export const projectParams = z.object({
   projectId: ProjectId.meta({ description: "Id of a project." }),
 });
+
+/** A raw parameter, not a schema: the key is checked after the body. */
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: true,
+  description: IdempotencyKey.description ?? "",
+  schema: { type: "string", minLength: 1, maxLength: limits.idempotencyKeyMaxChars },
+} as const;
+export const keyed = [idempotencyKey];
 
 export const withKey = [{ apiKey: [] }, { bearer: [] }];
 

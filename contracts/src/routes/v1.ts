@@ -1,13 +1,14 @@
 import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
-import { limits } from "../limits.ts";
 import { eventStream, json, problems, runIdHeader } from "./answers.ts";
-import { projectParams, runParams, withKey } from "./params.ts";
+import { keyed, projectParams, runParams, withKey } from "./params.ts";
 import { cursorHeader, PageQuery } from "./query.ts";
+import * as runInput from "./v1-run-input.ts";
 import * as runLog from "./v1-run-log.ts";
 import * as pools from "./v1-pools.ts";
 import * as webhooks from "./v1-webhooks.ts";
 
+export { sendInput } from "./v1-run-input.ts";
 export { getEventBlob, getSnapshot, streamRun } from "./v1-run-log.ts";
 
 /** The `/v1` routes as data: the edge serves them, OpenAPI describes them. */
@@ -19,16 +20,6 @@ const tags = {
   messages: ["messages"],
 };
 const open: Record<string, string[]>[] = [];
-
-/** A raw parameter, not a schema: the key is checked after the body. */
-const idempotencyKey = {
-  name: "Idempotency-Key",
-  in: "header",
-  required: true,
-  description: v1.IdempotencyKey.description ?? "",
-  schema: { type: "string", minLength: 1, maxLength: limits.idempotencyKeyMaxChars },
-} as const;
-const keyed = [idempotencyKey];
 
 export const root = {
   method: "get",
@@ -230,6 +221,7 @@ export const all = [
   listRuns,
   getRun,
   ...runLog.all,
+  ...runInput.all,
   cancelRun,
   downloadRun,
   createMessage,

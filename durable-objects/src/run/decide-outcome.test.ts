@@ -139,7 +139,37 @@ describe("decideOutcome of a run that is to pause", () => {
 
   it("pauses too when the runner was told by its own cluster", () => {
     const { state } = decide({ kind: "released", reason: "stopped" });
-    expect(state.stage).toEqual({ kind: "waiting", since: now });
+    expect(state.stage).toEqual({ kind: "waiting", since: now, paused: true, awaits: null });
+  });
+
+  it("still asks what it asked", () => {
+    const { state, events } = decide({ ...asks, heard: 1 }, { stage: stages.stopping, inputs: 1 });
+    expect(state.stage).toMatchObject({ paused: true, awaits: { question: "Which?" } });
+    expect(state.heard).toBe(1);
+    expect(events).toEqual([{ type: "run.waiting", data: { reason: "stopped" } }]);
+  });
+});
+
+const asks = { kind: "awaiting", question: "Which?", heard: 0 } as const;
+
+describe("decideOutcome of a run that needs its user", () => {
+  it.for([
+    [asks, { reason: "question", question: "Which?" }],
+    [{ ...asks, question: null }, { reason: "input" }],
+  ] as const)("waits, which is no failure: %o", ([end, data]) => {
+    const { state, events } = decide(end);
+    expect(state).toMatchObject({ stage: { kind: "waiting", paused: false }, failures: 0 });
+    expect(events).toEqual([{ type: "run.waiting", data }]);
+  });
+
+  it("goes on at once when the user has said something meanwhile", () => {
+    const { state, events } = decide({ ...asks, heard: 1 }, { inputs: 2 });
+    expect(state).toMatchObject({ stage: { kind: "queued", readyAt: now }, heard: 1 });
+    expect(events).toEqual([{ type: "run.resumed", data: { reason: "input" } }]);
+  });
+
+  it("believes no runner that has heard what was never said", () => {
+    expect(decide({ ...asks, heard: 9 }, { inputs: 1 }).state.heard).toBe(1);
   });
 });
 

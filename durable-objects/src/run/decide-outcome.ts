@@ -1,6 +1,6 @@
 import type { FailureCode, NewEvent, Outcome, TerminalStatus } from "@millrace/contracts";
 import type { Interrupted } from "./open-constructs.ts";
-import { paused } from "./decide-pause.ts";
+import { awaiting, goneOn, paused } from "./decide-pause.ts";
 import type { Change, RunState } from "./state.ts";
 
 /** How an attempt ended: by the runner's word, or by what the object saw. */
@@ -46,7 +46,11 @@ export function decideOutcome(state: RunState, ended: EndedAttempt): Change {
 
 function decideByStage(state: RunState, ended: EndedAttempt): Change {
   if (state.stage.kind === "cancelling") return cancelled(state, ended);
-  if (state.stage.kind === "stopping" && mayPause(ended.end)) return paused(state, ended.now);
+  if (state.stage.kind === "stopping" && mayPause(ended.end)) {
+    return ended.end.kind === "awaiting"
+      ? paused(heardBy(state, ended.end), ended.now, { question: ended.end.question })
+      : paused(state, ended.now);
+  }
   return judged(state, ended);
 }
 
@@ -58,6 +62,7 @@ function mayPause(end: AttemptEnd): boolean {
     case "failed":
       return end.retryable;
     case "released":
+    case "awaiting":
     case "cancelled":
     case "lease_expired":
     case "session_over":
@@ -73,6 +78,8 @@ function judged(state: RunState, ended: EndedAttempt): Change {
       return succeeded(state, end.output, ended);
     case "released":
       return end.reason === "stopped" ? paused(state, ended.now) : requeued(state, ended.now, 0);
+    case "awaiting":
+      return awaitsUser(heardBy(state, end), end.question, ended.now);
     case "session_over":
       return failed(state, { ...end, code: "session_failed" }, ended);
     case "failed":
@@ -97,6 +104,18 @@ function judged(state: RunState, ended: EndedAttempt): Change {
   }
 }
 
+type Awaiting = Extract<Outcome, { kind: "awaiting" }>;
+
+function heardBy(state: RunState, { heard }: Awaiting): RunState {
+  return { ...state, heard: Math.min(state.inputs, Math.max(state.heard, heard)) };
+}
+
+/** What was said while the question was on its way is its answer: nobody says it twice. */
+function awaitsUser(state: RunState, question: string | null, now: number): Change {
+  if (state.inputs > state.heard) return goneOn(state, "input", now);
+  return awaiting(state, { since: now, question });
+}
+
 /** From cancelling there is one way out, whatever the runner says. */
 function cancelled(state: RunState, ended: EndedAttempt): Change {
   const { end } = ended;
@@ -109,6 +128,7 @@ function cancelled(state: RunState, ended: EndedAttempt): Change {
         events: [{ type: "run.cancelled", data: { reported: end.kind } }],
       };
     case "released":
+    case "awaiting":
     case "session_over":
       return {
         state: over(state, "cancelled", ended),
@@ -175,7 +195,7 @@ function requeued(state: RunState, now: number, backoffMs: number): Change {
  * back has stopped.
  */
 function over(state: RunState, outcome: TerminalStatus, ended: EndedAttempt): RunState {
-  const gone = ["lease_expired", "cancel_unanswered", "released", "session_over"];
+  const gone = ["lease_expired", "cancel_unanswered", "released", "awaiting", "session_over"];
   const isGone = gone.includes(ended.end.kind);
   const uploadsUntil = isGone ? null : ended.now + ended.lateArchiveMs;
   return {

@@ -19,7 +19,7 @@ import { findInterrupted, nothingInterrupted, type Interrupted } from "./open-co
 import type { RunMemory } from "./memory.ts";
 import type { Release } from "./release.ts";
 import type { RunState } from "./state.ts";
-import type { OpenUpload, RunStore, StoredStep } from "./store.ts";
+import type { OpenUpload, RunStore, StoredInput, StoredStep } from "./store.ts";
 import { packRows, type LogRow } from "../log/log-rows.ts";
 import type { Timings } from "./timings.ts";
 
@@ -41,6 +41,7 @@ export class Draft {
   lease: Lease | null;
   position: ProducerPosition;
   release: Release | null = null;
+  input: StoredInput | null = null;
   readonly steps: StoredStep[] = [];
   readonly due = new Map<DueKey, DueItem | null>();
   readonly uploads = new Map<string, OpenUpload | null>();

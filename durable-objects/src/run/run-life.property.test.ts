@@ -6,6 +6,7 @@ import { decideCancel, decideCancelAck } from "./decide-cancel.ts";
 import { decideClaim } from "./decide-claim.ts";
 import { decideDispatch, decideStartDeadline } from "./decide-dispatch.ts";
 import { waitsOf, type StageWait } from "./decide-due.ts";
+import { decideInput } from "./decide-input.ts";
 import { decideExpiry, renewedLease, type Lease } from "./decide-expiry.ts";
 import { decideOutcome, type AttemptEnd } from "./decide-outcome.ts";
 import { decideResume, decideStop } from "./decide-pause.ts";
@@ -21,6 +22,7 @@ const maxAttempts = 3;
 type Input =
   | { readonly kind: "dispatch" | "cancel" | "start_deadline" | "expire" | "force" }
   | { readonly kind: "stop" | "resume" | "cancel_ack" }
+  | { readonly kind: "input"; readonly content: string | null }
   | { readonly kind: "session"; readonly what: SessionNews["kind"]; readonly behind: number }
   | { readonly kind: "claim"; readonly runnerId: string; readonly behind: number }
   | { readonly kind: "outcome"; readonly end: AttemptEnd; readonly jitter: number }
@@ -33,6 +35,8 @@ const ends: readonly AttemptEnd[] = [
   { kind: "cancelled" },
   { kind: "released", reason: "drain" },
   { kind: "released", reason: "stopped" },
+  { kind: "awaiting", question: "Q", heard: 1 },
+  { kind: "awaiting", question: null, heard: 2 },
 ];
 
 const inputs: fc.Arbitrary<Input> = fc.oneof(
@@ -66,6 +70,14 @@ const inputs: fc.Arbitrary<Input> = fc.oneof(
   },
   {
     weight: 2,
+    arbitrary: fc.constantFrom<Input>(
+      { kind: "input", content: "a" },
+      { kind: "input", content: "b" },
+      { kind: "input", content: null },
+    ),
+  },
+  {
+    weight: 2,
     arbitrary: fc.record({
       kind: fc.constant("session" as const),
       what: fc.constantFrom<SessionNews["kind"]>("start_failed", "ended", "stopped"),
@@ -90,7 +102,7 @@ function play(world: World, input: Input): World {
   if (input.kind === "cancel_ack") {
     return { ...world, state: decideCancelAck(world.state) ?? world.state };
   }
-  const change = decide(world, input);
+  const change = byUser(world, input) ?? decide(world, input);
   if (change === null) return world;
   const { state, events } = change;
   const held = runnerOf(state.stage) !== null;
@@ -106,10 +118,6 @@ function decide(world: World, input: Input): Change | null {
       return decideDispatch(state, now);
     case "cancel":
       return decideCancel(state, { by: "u", now, forceMs: timings.cancelForceMs, ackMs: 5_000 });
-    case "stop":
-      return decideStop(state, { now, answerMs: timings.stopAnswerMs });
-    case "resume":
-      return decideResume(state, "u", now);
     case "session":
       return report(state, now, input);
     case "start_deadline":
@@ -122,6 +130,15 @@ function decide(world: World, input: Input): Change | null {
       return outcome(world, input);
   }
   return null;
+}
+
+function byUser({ state, now }: World, input: Input): Change | null {
+  if (input.kind === "stop") return decideStop(state, { now, answerMs: timings.stopAnswerMs });
+  if (input.kind === "resume") return decideResume(state, "u", now);
+  if (input.kind !== "input") return null;
+  const { content } = input;
+  const decision = decideInput(state, { content, by: "u", keepOpen: true, now });
+  return decision.ok ? decision.change : null;
 }
 
 function claim(
@@ -271,6 +288,14 @@ describe("a run's life, whatever happens to it", () => {
     }
   });
 
+  property("never waits for what it was told already", scripts, (script) => {
+    for (const { state } of history(script)) {
+      expect(state.heard).toBeLessThanOrEqual(state.inputs);
+      const isAsking = state.stage.kind === "waiting" && !state.stage.paused;
+      if (isAsking) expect(state.heard).toBe(state.inputs);
+    }
+  });
+
   property("backs off after failures, at most 30 s, and not after a release", scripts, (script) => {
     for (const { before, after } of steps(history(script))) {
       const { stage, failures } = after.state;
@@ -289,7 +314,7 @@ describe("a run's life, whatever happens to it", () => {
       if (stage.kind === "created" || stage.kind === "queued") {
         world = play(world, { kind: "dispatch" });
       } else if (stage.kind === "waiting") {
-        world = play(world, { kind: "resume" });
+        world = play(world, { kind: stage.paused ? "resume" : "cancel" });
       } else if (stage.kind === "dispatched") {
         world = play(world, { kind: "start_deadline" });
       } else world = play(world, { kind: "expire" });

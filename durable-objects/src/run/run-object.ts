@@ -31,6 +31,7 @@ import {
 } from "./run-rpc.ts";
 import { isInCluster, resumeRun, revokeTokens, stopRun, takeReport } from "./session-acts.ts";
 import { createdState } from "./state.ts";
+import { takeInput, type InputAnswer, type InputAsk } from "./take-input.ts";
 import { offerAttempt } from "./sessions.ts";
 import { RunStore } from "./store.ts";
 import { readTimings, timingsOf } from "./timings.ts";
@@ -119,6 +120,10 @@ export class RunObject extends DurableObject<PlatformEnv> implements RunRpc {
 
   async resume(by: string): Promise<boolean> {
     return this.#run !== null && resumeRun(this.#run, by);
+  }
+
+  async input(ask: InputAsk): Promise<InputAnswer | Refusal<"not_found">> {
+    return this.#run === null ? notFound : takeInput(this.#run, this.#store, ask);
   }
 
   async sessionReport(pool: string, report: SessionNews): Promise<void> {

@@ -93,15 +93,20 @@ export class RunRecord {
     for (const row of rows) store.insertRow(row, draft.before.state.attempt);
     if (draft.position !== draft.before.position) store.savePosition(draft.position);
     for (const step of draft.steps) store.insertStep(step);
+    if (draft.input !== null) store.insertInput(draft.input);
     if (draft.state !== draft.before.state) store.save("state", draft.state);
     if (draft.release !== null) store.save("release", draft.release);
-    for (const [what, item] of draft.due) {
-      if (item === null) store.deleteDue(what);
-      else store.saveDue(item);
-    }
+    this.#writeDue(draft);
     for (const [id, upload] of draft.uploads) {
       if (upload === null) store.deleteUpload(id);
       else store.saveUpload(upload);
+    }
+  }
+
+  #writeDue({ due }: Draft): void {
+    for (const [what, item] of due) {
+      if (item === null) this.#store.deleteDue(what);
+      else this.#store.saveDue(item);
     }
   }
 

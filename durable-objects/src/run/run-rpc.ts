@@ -11,6 +11,7 @@ import type {
 import type { LogManifest } from "../archive/log-manifest.ts";
 import type { SessionNews } from "./decide-session-report.ts";
 import type { Release } from "./release.ts";
+import type { InputAnswer, InputAsk } from "./take-input.ts";
 
 /** A refusal that a caller is expected to handle; errors thrown across RPC lose their class. */
 export interface Refusal<Code extends string> {
@@ -37,6 +38,8 @@ export interface RunRpc {
   stop(): Promise<boolean>;
   /** Queues a paused run again. */
   resume(by: string): Promise<boolean>;
+  /** An answer or message of the run's user; it is written before this answers, and a run that waits for it goes on. */
+  input(ask: InputAsk): Promise<InputAnswer | Refusal<"not_found">>;
   /** What an operator of the run's pool saw of a session. Again, or about an attempt that is over: nothing. */
   sessionReport(pool: string, report: SessionNews): Promise<void>;
   /** The run as operators of this pool may see it; null: it is not theirs. */

@@ -13,6 +13,8 @@ export function sessionRunOf(view: RunView): SessionRun {
     failures: view.failures,
     maxAttempts: spec.maxAttempts,
     startedAt: view.startedAt,
+    waitedMs: view.waitedMs ?? 0,
+    waiting: view.waiting ?? null,
     completedAt: view.completedAt,
     updatedAt: view.updatedAt,
     error: view.error,

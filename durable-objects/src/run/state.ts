@@ -12,6 +12,7 @@ import {
   type RunSpec,
   type RunStatus,
   type RunView,
+  type RunWait,
 } from "@millrace/contracts";
 import { z } from "zod";
 
@@ -22,7 +23,8 @@ import { z } from "zod";
  *                 ^            |                   |  \--cancel--> cancelling --> over
  *              (backoff)    deadline          failure, expiry
  *               queued <-------+-------------------+  \--stop--> stopping --> waiting
- *                 ^---resume--- waiting <--stop-- queued, dispatched
+ *                 ^                                \--question, end of a turn--> waiting
+ *                 \---resume, input--- waiting <--stop-- queued, dispatched, waiting
  */
 export const Stage = z.discriminatedUnion("kind", [
   /** Its predecessors are not over yet. */
@@ -41,8 +43,16 @@ export const Stage = z.discriminatedUnion("kind", [
   }),
   /** Asked to pause; `stopAt` as above. */
   z.object({ kind: z.literal("stopping"), runnerId: z.string(), stopAt: z.int().nullable() }),
-  /** Paused: nobody executes it, until it is resumed. */
-  z.object({ kind: z.literal("waiting"), since: z.int() }),
+  /**
+   * Nobody executes it. Paused: until it is resumed. `awaits`: until its user has answered the question, or, without
+   * one, has said what comes next. Both: until both.
+   */
+  z.object({
+    kind: z.literal("waiting"),
+    since: z.int(),
+    paused: z.boolean().default(true),
+    awaits: z.object({ question: z.string().nullable() }).nullable().default(null),
+  }),
   z.object({
     kind: z.literal("over"),
     outcome: TerminalStatus,
@@ -87,7 +97,14 @@ export const RunState = z.object({
   interruptedCalls: z.array(z.string()),
   /** Changes of the view that no event tells, so that every later view has a larger version. */
   silentChanges: z.int(),
+  /** How many inputs the run was given, and the last that it has taken in. */
+  inputs: z.int().default(0),
+  heard: z.int().default(0),
+  /** An input has said that none follows. */
+  finishing: z.boolean().default(false),
   startedAt: z.int().nullable(),
+  /** Of the time since then, what is behind it of waiting. */
+  waitedMs: z.int().default(0),
   completedAt: z.int().nullable(),
   updatedAt: z.int(),
   output: z.string().nullable(),
@@ -121,7 +138,11 @@ export function createdState(now: number): RunState {
     superseded: null,
     interruptedCalls: [],
     silentChanges: 0,
+    inputs: 0,
+    heard: 0,
+    finishing: false,
     startedAt: null,
+    waitedMs: 0,
     completedAt: null,
     updatedAt: now,
     output: null,
@@ -179,6 +200,14 @@ function archiveUntil(stage: Stage): number | null {
   return stage.kind === "over" && stage.outcome === "cancelled" ? stage.uploadsUntil : null;
 }
 
+function waitOf(stage: Stage): RunWait | null {
+  if (stage.kind !== "waiting") return null;
+  const { since, paused, awaits } = stage;
+  const question = awaits?.question ?? null;
+  const reason = question === null ? "input" : "question";
+  return { reason: paused ? "stopped" : reason, question, since };
+}
+
 export function versionOf(state: RunState, tail: Tail): number {
   return tail.seq + state.silentChanges;
 }
@@ -192,6 +221,8 @@ export function viewOf(spec: RunSpec, state: RunState, tail: Tail): RunView {
     status,
     cancelled: isCancelled(stage),
     stopping: stage.kind === "stopping",
+    waiting: waitOf(stage),
+    waitedMs: state.waitedMs,
     attempt: state.attempt,
     failures: state.failures,
     startedAt: state.startedAt,

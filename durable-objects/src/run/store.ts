@@ -1,4 +1,4 @@
-import { RunSpec, type Step } from "@millrace/contracts";
+import { RunSpec, type RunInput, type Step } from "@millrace/contracts";
 import { LogManifest } from "../archive/log-manifest.ts";
 import { LogRows, type Tail } from "../log/log-rows.ts";
 import type { ProducerPosition } from "./decide-append.ts";
@@ -9,6 +9,11 @@ import { RunState } from "./state.ts";
 export interface StoredStep extends Step {
   readonly attempt: number;
   readonly seq: number;
+}
+
+export interface StoredInput extends RunInput {
+  readonly key: string;
+  readonly fingerprint: string;
 }
 
 export interface OpenUpload {
@@ -77,6 +82,8 @@ export class RunStore extends LogRows {
   deleteLog(): void {
     this.#sql.exec("DELETE FROM log");
     this.#sql.exec("DELETE FROM step");
+    // That they were said is still known, so that nobody says it again.
+    this.#sql.exec("UPDATE input SET content = NULL");
   }
 
   save(name: "log_manifest", body: LogManifest): void;
@@ -123,6 +130,29 @@ export class RunStore extends LogRows {
       seq,
       body,
     );
+  }
+
+  insertInput({ n, key, fingerprint, content }: StoredInput): void {
+    this.#sql.exec(
+      "INSERT INTO input (n, key, fingerprint, content) VALUES (?, ?, ?, ?)",
+      n,
+      key,
+      fingerprint,
+      content,
+    );
+  }
+
+  inputByKey(key: string): { readonly n: number; readonly fingerprint: string } | null {
+    const [row] = this.#sql.exec<{ n: number; fingerprint: string }>(
+      "SELECT n, fingerprint FROM input WHERE key = ?",
+      key,
+    );
+    return row ?? null;
+  }
+
+  inputsAfter(n: number): RunInput[] {
+    const rows = this.#sql.exec("SELECT n, content FROM input WHERE n > ? ORDER BY n", n);
+    return rows.toArray() as unknown as RunInput[];
   }
 
   stepCount(): number {

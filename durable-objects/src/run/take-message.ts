@@ -121,6 +121,7 @@ function textOf(outcome: Outcome): string {
       return outcome.error;
     case "cancelled":
     case "released":
+    case "awaiting":
       return "";
   }
 }

@@ -10,7 +10,7 @@ export const stages = {
   running: { kind: "running", runnerId: "r" },
   cancelling: { kind: "cancelling", runnerId: "r", forceAt: t0, stopAt: null },
   stopping: { kind: "stopping", runnerId: "r", stopAt: t0 },
-  waiting: { kind: "waiting", since: t0 },
+  waiting: { kind: "waiting", since: t0, paused: true, awaits: null },
   over: { kind: "over", outcome: "succeeded", uploadsUntil: t0 + 1000 },
 } as const satisfies { readonly [K in Stage["kind"]]: Extract<Stage, { kind: K }> };
 

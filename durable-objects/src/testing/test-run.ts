@@ -39,6 +39,8 @@ export function makeSpec(change: Partial<RunSpec> = {}): RunSpec {
     session: null,
     repos: [],
     needsOwnPod: false,
+    interactive: false,
+    keepOpen: false,
     timeoutSeconds: null,
     startDeadlineSeconds: null,
     ...change,

@@ -24,6 +24,8 @@ export interface NewRun {
   readonly session?: RunSpec["session"];
   readonly repos?: RunSpec["repos"];
   readonly needsOwnPod?: boolean;
+  readonly interactive?: boolean;
+  readonly keepOpen?: boolean;
   readonly timeoutSeconds?: number | null;
   readonly startDeadlineSeconds?: number | null;
   readonly idempotencyKey: string;

@@ -42,6 +42,16 @@ export const eventTable: readonly (readonly [NewEvent, v1.V1FrameType, object])[
     { status: "run.waiting", reason: "question" },
   ],
   [
+    { type: "run.waiting", data: { reason: "question", question: "Which?" } },
+    "status",
+    { status: "run.waiting", reason: "question", question: "Which?" },
+  ],
+  [
+    { type: "run.input", data: { n: 1, content: "This.", by: "key:k" } },
+    "status",
+    { status: "run.input", n: 1, content: "This.", by: "key:k" },
+  ],
+  [
     { type: "run.resumed", data: { reason: "input" } },
     "status",
     { status: "run.resumed", reason: "input" },

@@ -54,11 +54,15 @@ export function boundOutcome(outcome: Outcome): Outcome {
       return { ...outcome, output: cutEncoded(outcome.output, outputMaxChars) };
     case "failed":
       return { ...outcome, error: cutTail(outcome.error, errorMaxChars) };
+    case "awaiting":
+      return { ...outcome, question: outcome.question && cutQuestion(outcome.question) };
     case "cancelled":
     case "released":
       return outcome;
   }
 }
+
+const cutQuestion = (question: string): string => question.slice(0, limits.questionMaxChars);
 
 /** Text as pieces of which each fits into an event; joined they are the text again. */
 export function* piecesOf(text: string): Generator<string> {

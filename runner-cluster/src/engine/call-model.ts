@@ -42,14 +42,15 @@ interface Call {
 function stream(session: Session, phase: Phase, call: Call): Promise<Completion> {
   const { services, attempt, journal, workspace } = session;
   const { writer, signal } = call;
+  const place = { phase, interactive: attempt.claimed.spec.interactive };
   return complete({
     model: session.model,
     messages: [
-      { role: "system", content: systemPrompt(phase, workspace) },
+      { role: "system", content: systemPrompt(place, workspace) },
       ...openingMessages(phase, attempt.claimed, planOf(journal.steps)),
       ...phaseMessages(journal.steps, phase),
     ],
-    tools: describeTools(phase),
+    tools: describeTools(place),
     signal,
     silenceMs: services.env.MODEL_SILENCE_MS,
     fetch: services.fetch,

@@ -1,10 +1,12 @@
 import type { Phase, RunnerEvent } from "@millrace/contracts";
 import { z } from "zod";
 import { AttemptFenced, DrainRequested, LeaseLost } from "../attempt/attempt.ts";
+import { askUser } from "../tools/ask-user.ts";
 import { ToolRefusal, type ToolContext, type ToolResult } from "../tools/tool.ts";
 import { cutTail, toolBounds } from "../tools/tool-bounds.ts";
-import { findTool } from "../tools/toolsets.ts";
+import { findTool, type Place } from "../tools/toolsets.ts";
 import { WorkspaceRefusal } from "../workspaces/workspace.ts";
+import { lastHeard, nextInput, UserAwaited } from "./inbox.ts";
 import { isDeeperThan, mapStrings } from "./map-strings.ts";
 import { begin, type Session } from "./session.ts";
 import type { EngineStep, ToolCall } from "./step.ts";
@@ -34,13 +36,17 @@ interface Call extends ToolCall {
  */
 export async function callTool(session: Session, phase: Phase, asked: ToolCall): Promise<void> {
   const call: Call = { ...asked, phase };
-  const parsed = parseCall(call);
+  const parsed = parseCall(call, session.attempt.claimed.spec);
   const started = startedEvent(call, parsed.input);
   const startedAt = session.services.clock.now();
   if (!parsed.ok) {
     const { code, message } = parsed;
     const finished = finishedEvent(call, { kind: "refused", code, message }, 0);
     return session.journal.record([started, finished], stepOf(call, `Error: ${message}`));
+  }
+  if (parsed.tool.name === askUser.name) {
+    const { question } = askUser.schema.parse(parsed.args);
+    return takeAnswer(session, call, { started, question });
   }
   // What changes something is on record as started before it starts: a later attempt must not repeat it.
   if (parsed.tool.mutates) await session.journal.commit([started]);
@@ -54,14 +60,35 @@ export function recordInterrupted(session: Session, phase: Phase, call: ToolCall
   return session.journal.record([], stepOf({ ...call, phase }, interruptedText));
 }
 
+/** What is asked is recorded with its answer; until there is one, the run waits for it, and nothing of it is open. */
+async function takeAnswer(
+  session: Session,
+  call: Call,
+  asked: { readonly started: RunnerEvent; readonly question: string },
+): Promise<void> {
+  const { journal, redactor } = session;
+  const next = nextInput(session);
+  if (!next) throw new UserAwaited(asked.question, lastHeard(journal.steps));
+  const content = next.content ?? unanswered;
+  const result = { output: { answer: next.content }, content, events: [] };
+  const finished = finishedEvent(call, { kind: "done", result }, 0);
+  // A wish to finish is no answer: the end of the turn is to see it too.
+  const heard = next.content === null ? {} : { heard: next.n };
+  const step = { ...stepOf(call, redactor.known(content)), ...heard };
+  await journal.record([asked.started, finished], step);
+}
+
+const unanswered =
+  "Your user does not answer this and wants you to finish: decide, ask nothing more, and say what you decided.";
+
 type ParsedCall =
   | { readonly ok: true; readonly tool: Tool; readonly args: unknown; readonly input: Json }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly input: Json };
 
-function parseCall(call: Call): ParsedCall {
+function parseCall(call: Call, { interactive }: Pick<Place, "interactive">): ParsedCall {
   const json = parseJson(call.arguments);
   const input = json ?? call.arguments;
-  const tool = findTool(call.phase, call.name);
+  const tool = findTool({ phase: call.phase, interactive }, call.name);
   if (!tool) return { ok: false, code: "unknown_tool", message: unknownTool(call), input };
   if (json === undefined) {
     const message =
@@ -75,7 +102,7 @@ function parseCall(call: Call): ParsedCall {
 }
 
 function unknownTool(call: Call): string {
-  if (call.phase === "plan" && findTool("build", call.name)) {
+  if (call.phase === "plan" && findTool({ phase: "build", interactive: false }, call.name)) {
     return `${call.name} does not exist while planning: nothing can be changed yet.`;
   }
   return `There is no tool ${call.name}.`;

@@ -14,6 +14,7 @@ import { WorkspaceRefusal, type Workspace } from "../workspaces/workspace.ts";
 import { runBuild } from "./build.ts";
 import type { EngineServices } from "./engine-services.ts";
 import { Finish } from "./finish.ts";
+import { UserAwaited } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { begun, opening } from "./opening.ts";
 import { runPlan } from "./plan.ts";
@@ -192,6 +193,10 @@ class Execution {
     if (error instanceof CancelRequested) return this.#endCancelled();
     if (error instanceof DrainRequested) {
       return this.#journal.finish({ kind: "released", reason: error.because }, []);
+    }
+    if (error instanceof UserAwaited) {
+      const { question, heard } = error;
+      return this.#journal.finish({ kind: "awaiting", question, heard }, []);
     }
     const failed = this.#toFailure(error);
     const { failures, spec } = this.#attempt.claimed;

@@ -2,11 +2,14 @@ import type { Claimed, Phase } from "@millrace/contracts";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
 import type { ClonedRepo } from "../repos/cloned-repo.ts";
 import type { Workflow } from "../repos/workflow.ts";
+import type { Place } from "../tools/toolsets.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
 import type { Plan } from "./parse-plan.ts";
 
-const role =
-  "You are a software engineer who works alone in a project's workspace. Nobody can answer questions while you work: decide, and say what you decided.";
+const role = "You are a software engineer who works alone in a project's workspace.";
+const alone = "Nobody can answer questions while you work: decide, and say what you decided.";
+const interactive =
+  "Your user is not there while you work, but answers what you ask with ask_user. Ask only what is theirs to decide; find out or decide the rest, and say what you decided.";
 
 const rules = [
   "Paths are relative to the workspace. Files with secrets, `.git` and dependency folders are not for you.",
@@ -20,13 +23,13 @@ const phaseRules: Readonly<Record<Phase, string>> = {
 };
 
 /** The system prompt: who the model is, where it is, and what is missing there. */
-export function systemPrompt(phase: Phase, workspace: Pick<Workspace, "root" | "opened">): string {
+export function systemPrompt(place: Place, workspace: Pick<Workspace, "root" | "opened">): string {
   const { missing, cloned, workflow } = workspace.opened;
   const parts = [
-    role,
+    `${role} ${place.interactive ? interactive : alone}`,
     `The workspace is ${workspace.root}.`,
     rules,
-    phaseRules[phase],
+    phaseRules[place.phase],
     cloned ? repoNotes(cloned.repos) : "",
     missing.length > 0 ? `About this workspace:\n${missing.join("\n")}` : "",
     workflow ? workflowNotes(workflow) : "",

@@ -32,7 +32,11 @@ export const EngineStep = z.discriminatedUnion("kind", [
     callId: z.string(),
     content: z.string(),
     files: FilesState.optional(),
+    /** The user's input that is its answer. */
+    heard: z.int().positive().optional(),
   }),
+  /** What the user said when the turn before was over. */
+  z.object({ kind: z.literal("turn"), heard: z.int().positive(), content: z.string() }),
   /** What the run starts with. `files` are the state that later changes build on. */
   z.object({ kind: z.literal("cloned"), repos: z.array(ClonedRepo), files: FilesState }),
   z.object({ kind: z.literal("planned"), plan: Plan }),

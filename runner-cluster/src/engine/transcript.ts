@@ -20,10 +20,16 @@ export function findStep<Kind extends EngineStep["kind"]>(
 
 export const planOf = (steps: Steps): Plan | undefined => findStep(steps, "planned")?.plan;
 
-const assistantSteps = (steps: Steps, phase: Phase): readonly Of<"assistant">[] =>
-  steps.filter(isKind("assistant")).filter((step) => step.phase === phase);
+/** What has happened since the user last began a turn; the first begins with the run. */
+export const currentTurn = (steps: Steps): Steps =>
+  steps.slice(steps.findLastIndex(isKind("turn")) + 1);
 
-/** How many answers the model has given in a phase. */
+const assistantSteps = (steps: Steps, phase: Phase): readonly Of<"assistant">[] =>
+  currentTurn(steps)
+    .filter(isKind("assistant"))
+    .filter((step) => step.phase === phase);
+
+/** How many answers the model has given in a phase, in this turn. */
 export const answersIn = (steps: Steps, phase: Phase): number =>
   assistantSteps(steps, phase).length;
 
@@ -55,6 +61,9 @@ export function phaseMessages(steps: Steps, phase: Phase): readonly ChatCompleti
     if (step.kind === "tool" && step.phase === phase) {
       const { callId, content } = step;
       return [{ role: "tool" as const, tool_call_id: callId, content }];
+    }
+    if (step.kind === "turn" && phase === "build") {
+      return [{ role: "user" as const, content: step.content }];
     }
     return [];
   });

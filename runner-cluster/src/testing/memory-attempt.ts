@@ -119,6 +119,8 @@ export function makeClaimed(prompt: string, changes: Partial<Claimed> = {}): Cla
       session: null,
       repos: [],
       needsOwnPod: false,
+      interactive: false,
+      keepOpen: false,
       timeoutSeconds: null,
       startDeadlineSeconds: null,
     },

@@ -231,6 +231,8 @@ export class ScriptedPlatform {
         session: null,
         repos: this.script.repos,
         needsOwnPod: false,
+        interactive: false,
+        keepOpen: false,
         timeoutSeconds: null,
         startDeadlineSeconds: null,
       },

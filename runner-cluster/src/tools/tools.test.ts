@@ -20,7 +20,7 @@ function use(files: Readonly<Record<string, string>> = {}) {
   const emitted: RunnerEvent[] = [];
   const redactor = makeRedactor(["the-secret-key"]);
   const call = (name: string, args: unknown, signal = new AbortController().signal) => {
-    const tool = findTool("build", name);
+    const tool = findTool({ phase: "build", interactive: false }, name);
     if (!tool) throw new Error(`no tool ${name}`);
     return tool.execute(tool.schema.parse(args) as never, {
       workspace,
@@ -40,15 +40,15 @@ function use(files: Readonly<Record<string, string>> = {}) {
 
 describe("toolsets", () => {
   it("have nothing that changes anything while planning", ({ expect }) => {
-    const names = describeTools("plan").map(
+    const names = describeTools({ phase: "plan", interactive: false }).map(
       (tool) => tool.type === "function" && tool.function.name,
     );
     expect(names).toEqual(["ls", "read_file", "glob", "grep", "write_todos"]);
-    expect(findTool("plan", "run_command")).toBeUndefined();
+    expect(findTool({ phase: "plan", interactive: false }, "run_command")).toBeUndefined();
   });
 
   it("are described in plain JSON schema", ({ expect }) => {
-    const tool = describeTools("build").find(
+    const tool = describeTools({ phase: "build", interactive: false }).find(
       (t) => t.type === "function" && t.function.name === "edit_file",
     );
     expect(tool).toMatchObject({
@@ -60,7 +60,7 @@ describe("toolsets", () => {
         },
       },
     });
-    expect(JSON.stringify(describeTools("build"))).not.toMatch(
+    expect(JSON.stringify(describeTools({ phase: "build", interactive: false }))).not.toMatch(
       /\$schema|additionalProperties|imum"/,
     );
   });

@@ -1,6 +1,7 @@
 import type { Phase } from "@millrace/contracts";
 import type { ChatCompletionTool } from "openai/resources/chat/completions";
 import { z } from "zod";
+import { askUser } from "./ask-user.ts";
 import { editFile } from "./edit-file.ts";
 import { glob } from "./glob.ts";
 import { grep } from "./grep.ts";
@@ -23,14 +24,23 @@ const toolsets: Readonly<Record<Phase, readonly AnyTool[]>> = {
   build: [...readers, ...writers],
 };
 
-/** The tool of that name in that phase. */
-export function findTool(phase: Phase, name: string): AnyTool | undefined {
-  return toolsets[phase].find((tool) => tool.name === name);
+/** Where the model stands: in which phase, and whether somebody may answer it. */
+export interface Place {
+  readonly phase: Phase;
+  readonly interactive: boolean;
 }
 
-/** A phase's tools as the model is told of them. */
-export function describeTools(phase: Phase): readonly ChatCompletionTool[] {
-  return toolsets[phase].map((tool) => ({
+const toolsIn = ({ phase, interactive }: Place): readonly AnyTool[] =>
+  interactive ? [...toolsets[phase], askUser] : toolsets[phase];
+
+/** The tool of that name in that place. */
+export function findTool(place: Place, name: string): AnyTool | undefined {
+  return toolsIn(place).find((tool) => tool.name === name);
+}
+
+/** A place's tools as the model is told of them. */
+export function describeTools(place: Place): readonly ChatCompletionTool[] {
+  return toolsIn(place).map((tool) => ({
     type: "function",
     function: {
       name: tool.name,

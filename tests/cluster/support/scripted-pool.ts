@@ -264,6 +264,8 @@ export class ScriptedPool {
       failures: 0,
       maxAttempts: 3,
       startedAt: null,
+      waitedMs: 0,
+      waiting: null,
       completedAt: null,
       updatedAt: Date.now(),
       error: null,

@@ -67,16 +67,23 @@ function numbered(turn: Turn, index: number): Turn {
 const textOf = (message: z.infer<typeof Message> | undefined): string =>
   typeof message?.content === "string" ? message.content : JSON.stringify(message?.content ?? "");
 
-/** What the user asked for: while planning the last user message, while building the one before the instructions. */
+const inline = /\[scenario\]([\s\S]*?)\[\/scenario\]/;
+
+/**
+ * What the user asked for: while planning the last user message, while building the one before the instructions; in a
+ * later turn what was said last.
+ */
 function promptOf(request: ModelRequest, phase: "plan" | "build"): string {
   const users = request.messages.filter((message) => message.role === "user");
-  const prompt = phase === "build" ? (users.at(-2) ?? users.at(-1)) : users.at(-1);
+  const last = users.at(-1);
+  const isLater = phase === "build" && inline.test(textOf(last));
+  const prompt = phase === "build" && !isLater ? (users.at(-2) ?? last) : last;
   return textOf(prompt);
 }
 
 function findScenario(prompt: string, scenarios: Readonly<Record<string, Scenario>>) {
-  const inline = /\[scenario\]([\s\S]*?)\[\/scenario\]/.exec(prompt)?.[1];
-  if (inline) return { script: "inline", scenario: Scenario.parse(JSON.parse(inline)) };
+  const script = inline.exec(prompt)?.[1];
+  if (script) return { script: "inline", scenario: Scenario.parse(JSON.parse(script)) };
   const name = /\[script:([\w-]+)\]/.exec(prompt)?.[1] ?? "example";
   const scenario = scenarios[name];
   if (!scenario) throw new Error(`there is no script ${name}`);

@@ -25,6 +25,8 @@ const view: RunView = {
     session: null,
     repos: [],
     needsOwnPod: false,
+    interactive: false,
+    keepOpen: false,
     timeoutSeconds: null,
     startDeadlineSeconds: null,
   },

@@ -15,6 +15,7 @@ export function runSummary(place: ThreadRun, view: RunView = place.view): v1.Run
     writable: place.writable,
     parentRunId: place.parentRunId,
     status: v1Status(view),
+    waiting: waitingOf(view),
     createdAt: isoTime(spec.createdAt),
     startedAt: isoOrNull(view.startedAt),
     completedAt: isoOrNull(view.completedAt),
@@ -28,6 +29,10 @@ export function runSummary(place: ThreadRun, view: RunView = place.view): v1.Run
     cost: view.cost,
     meta: runMeta(view),
   };
+}
+
+export function waitingOf({ waiting }: RunView): v1.RunSummary["waiting"] {
+  return waiting ? { ...waiting, since: isoTime(waiting.since) } : null;
 }
 
 function duration({ startedAt, completedAt }: RunView): number | null {

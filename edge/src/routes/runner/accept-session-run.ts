@@ -6,6 +6,7 @@ import type { JoinedPool } from "../../edge-env.ts";
 import { fingerprint } from "../../fingerprint.ts";
 import { threadObject } from "../../objects.ts";
 import { problem, type ProblemResponse } from "../../problem.ts";
+import { turnsOf } from "../v1/accept-run.ts";
 import { admitRun, tooManyOpenRuns } from "../v1/admit-run.ts";
 
 export type AcceptedSession =
@@ -20,7 +21,8 @@ export async function acceptSessionRun(
 ): Promise<AcceptedSession> {
   const env = c.env as PlatformEnv;
   // How a session is executed does not make it another one.
-  const { needsOwnPod, ...meant } = asked;
+  const { needsOwnPod, interactive, keepOpen, ...meant } = asked;
+  const turns = turnsOf({ interactive, keepOpen });
   const { thread, displayName, session, owner, prompt, repos } = meant;
   // The prefix keeps pools out of users' projects, and out of one another's.
   const projectId = `pool.${pool}.${thread ?? session.uid}`;
@@ -41,11 +43,13 @@ export async function acceptSessionRun(
     session,
     repos,
     needsOwnPod,
+    ...turns,
     timeoutSeconds: asked.timeoutSeconds,
     startDeadlineSeconds: asked.startDeadlineSeconds,
     idempotencyKey: `session:${session.uid}`,
     fingerprint: await fingerprint("POST", `/runner/pools/${pool}/runs`, {
       ...meant,
+      ...turns,
       input,
       provider,
       model,

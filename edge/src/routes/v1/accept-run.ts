@@ -21,6 +21,11 @@ export type Accepted =
   | { readonly ok: true; readonly run: ThreadRun; readonly created: boolean }
   | { readonly ok: false; readonly response: ProblemResponse };
 
+export function missingKey(c: Context): ProblemResponse {
+  const message = "an Idempotency-Key header of 1 to 200 characters is required";
+  return problem(c, "invalid_argument", { message, details: { field: "Idempotency-Key" } });
+}
+
 const refuse = (response: ProblemResponse): Accepted => ({ ok: false, response });
 
 /** Checks what stands outside the body, and asks the thread for the run. */
@@ -30,11 +35,7 @@ export async function acceptRun(
   request: RunRequest,
 ): Promise<Accepted> {
   const key = v1.IdempotencyKey.safeParse(c.req.header("idempotency-key"));
-  if (!key.success) {
-    const message = "an Idempotency-Key header of 1 to 200 characters is required";
-    const details = { field: "Idempotency-Key" };
-    return refuse(problem(c, "invalid_argument", { message, details }));
-  }
+  if (!key.success) return refuse(missingKey(c));
   const place = await placeOf(c, request);
   if (place instanceof Response) return refuse(place);
   const refusedUrl = request.webhook ? refuseUrl(c, "webhook.url", request.webhook.url) : null;
@@ -97,6 +98,11 @@ interface NewRunFacts {
   readonly idempotencyKey: string;
 }
 
+/** Only what is asked for: a request without it keeps the fingerprint that it always had. */
+export function turnsOf({ interactive, keepOpen }: Pick<v1.RunCreate, "interactive" | "keepOpen">) {
+  return { ...(interactive && { interactive }), ...(keepOpen && { keepOpen }) };
+}
+
 async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
   const { request, projectId } = facts;
   const input: JsonValue = request.input ?? null;
@@ -109,6 +115,7 @@ async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
   // Only where there is one: a request without it keeps the fingerprint that it always had.
   const { webhook } = request;
   const where = request.pool ? { pool: request.pool } : {};
+  const turns = turnsOf(request);
   const told = webhook ? { webhook: { url: webhook.url, events: webhook.events ?? null } } : {};
   return {
     runId: uuidv7(),
@@ -120,11 +127,13 @@ async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
     workspaceBackend: facts.workspaceBackend,
     pool: facts.pool,
     owner: facts.owner,
+    ...turns,
     idempotencyKey: facts.idempotencyKey,
     fingerprint: await fingerprint("POST", `/v1/projects/${projectId}/${noun}`, {
       ...fields,
       ...told,
       ...where,
+      ...turns,
     }),
     now: Date.now(),
   };

@@ -44,6 +44,8 @@ export function makeRun(changes: Partial<SessionRun> = {}): SessionRun {
     failures: 0,
     maxAttempts: 3,
     startedAt: null,
+    waitedMs: 0,
+    waiting: null,
     completedAt: null,
     updatedAt: began,
     error: null,

@@ -44,6 +44,14 @@ const Knobs = z.object({
     .max(65_535)
     .default(8080)
     .describe("/healthz, /readyz, /metrics"),
+  OPERATOR_DEPLOYMENT: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("with uninstall: the operator's Deployment in POD_NAMESPACE, which is scaled to 0"),
+  UNINSTALL_SECONDS: positive(180).describe(
+    "with uninstall: time for runs to pause and pods to go",
+  ),
   DRAIN_DEADLINE_MS: positive(20_000).describe("from SIGTERM to the end of the process"),
 });
 
@@ -70,10 +78,11 @@ export function describeEnv(): string {
   const knobs = Object.entries(Knobs.shape).map(([name, schema]) => {
     const fallback = schema.safeParse(undefined);
     const value = fallback.success ? (fallback.data ?? "not set") : "required";
-    return `  ${name.padEnd(18)} ${schema.description ?? ""} (${String(value)})`;
+    return `  ${name.padEnd(21)} ${schema.description ?? ""} (${String(value)})`;
   });
   return [
-    "millrace operator: sessions of a Kubernetes cluster. Settings come from the environment:",
+    "millrace operator: sessions of a Kubernetes cluster. The argument `uninstall` ends what it has running, so that it can",
+    "be taken away: runs pause at the edge, pods go, sessions stay. Settings come from the environment:",
     "",
     ...knobs,
     "",

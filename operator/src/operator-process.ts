@@ -5,6 +5,7 @@ import { type OperatorEnv, describeEnv, readEnv } from "./env.ts";
 import { loadKubeConfig } from "./load-kube-config.ts";
 import { makeControllers } from "./make-controllers.ts";
 import { Operator } from "./operator.ts";
+import { uninstall } from "./uninstall/uninstall.ts";
 
 const stderrFd = 2;
 const badUsage = 2;
@@ -12,7 +13,7 @@ const badUsage = 2;
 /** The operator as a process: reads its settings, works until a signal, exits. */
 export async function main(
   raw: NodeJS.ProcessEnv,
-  facts: { readonly wantsHelp: boolean },
+  facts: { readonly wantsHelp: boolean; readonly uninstalls: boolean },
 ): Promise<void> {
   if (facts.wantsHelp) {
     process.stdout.write(describeEnv());
@@ -25,6 +26,10 @@ export async function main(
   }
   const log = makeLogger({ secrets: [], write: writeStderr });
   exitOnBugs(log);
+  if (facts.uninstalls) {
+    await endEverything(result.env, log);
+    return;
+  }
   const operator = await start(result.env, log).catch((error: unknown) => {
     log.error("the operator cannot start", { error });
     process.exit(1);
@@ -38,6 +43,20 @@ async function start(env: OperatorEnv, log: Logger): Promise<Operator> {
   const operator = new Operator({ env, config, log, makeControllers });
   await operator.start();
   return operator;
+}
+
+/** Exits by itself: 0 when nothing runs any more or the time is up, 1 when it has to be begun again. */
+async function endEverything(env: OperatorEnv, log: Logger): Promise<void> {
+  const stop = new AbortController();
+  process.once("SIGTERM", () => stop.abort(new Error("SIGTERM")));
+  try {
+    const config = loadKubeConfig(env.KUBECONFIG);
+    await uninstall({ env, config, log, signal: stop.signal });
+    process.exit(0);
+  } catch (error) {
+    log.error("the uninstall did not come to its end; the same again goes on", { error });
+    process.exit(1);
+  }
 }
 
 /** The first signal drains; whoever sends a second one does not want to wait. */

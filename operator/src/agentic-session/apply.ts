@@ -162,10 +162,10 @@ async function clearAttempt(
 }
 
 /** Days are kept at the edge; none means that the log goes with the pod. */
-async function keepLog(
-  { session }: Facts,
+export async function keepLog(
+  { session }: Pick<Facts, "session">,
   of: { readonly runId: string; readonly attempt: number; readonly pod: Pod },
-  { api, edge, recorder }: ApplyTools,
+  { api, edge, recorder }: Pick<ApplyTools, "api" | "edge" | "recorder">,
 ): Promise<void> {
   const days = session.spec.retention.logs;
   if (days === 0) return;

@@ -62,3 +62,8 @@ function readRecord({ metadata, spec }: Lease): LeaseRecord {
     version: metadata.resourceVersion,
   };
 }
+
+/** For good: nobody is to lead any more. */
+export async function deleteLease(api: KubeClient, ref: Ref): Promise<void> {
+  await api.delete(leases, ref);
+}

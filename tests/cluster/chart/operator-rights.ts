@@ -135,3 +135,64 @@ export const warmRights: readonly Right[] = [
     },
   },
 ];
+
+/** Of the hook of `helm uninstall`, where sessions are; its account exists only meanwhile. */
+export const uninstallRights: readonly Right[] = [
+  {
+    group: "millrace.dev",
+    resource: "agenticsessions",
+    verbs: {
+      get: "reads a session anew before it writes",
+      list: "looks at each once",
+      patch: "removes the finalizer, which nobody would remove any more",
+    },
+  },
+  {
+    group: "millrace.dev",
+    resource: "agenticsessions/status",
+    verbs: { patch: "says that the run is paused, and why" },
+  },
+  {
+    group: "batch",
+    resource: "jobs",
+    verbs: { list: "finds the attempts under way", delete: "ends them" },
+  },
+  {
+    group: "",
+    resource: "pods",
+    verbs: {
+      list: "sees which runners still work",
+      delete: "ends those, and idle ones of the warm pool",
+    },
+  },
+  { group: "", resource: "pods/log", verbs: { get: "keeps the log of a pod that goes" } },
+  { group: "", resource: "secrets", verbs: { delete: "takes run tokens back, by their names" } },
+  {
+    group: "events.k8s.io",
+    resource: "events",
+    verbs: {
+      create: "says at a session what happened to it",
+      get: "goes on with an Event that was begun",
+      patch: "counts a repeated one",
+    },
+  },
+];
+
+/** The same hook, in the namespace of the release. */
+export const takeOverRights: readonly Right[] = [
+  {
+    group: "apps",
+    resource: "deployments/scale",
+    verbs: { patch: "takes the operator's replicas away" },
+  },
+  {
+    group: "coordination.k8s.io",
+    resource: "leases",
+    verbs: {
+      create: "leads where no operator ever did",
+      get: "sees when the last one has gone",
+      patch: "leads in its place",
+      delete: "leaves nothing behind",
+    },
+  },
+];

@@ -12,7 +12,13 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
 import { chart, helm, requiredValues, setFlags, type Values } from "../support/helm.ts";
-import { leaseRights, operatorRights, warmRights } from "./operator-rights.ts";
+import {
+  leaseRights,
+  operatorRights,
+  takeOverRights,
+  uninstallRights,
+  warmRights,
+} from "./operator-rights.ts";
 
 const namespace = "agents";
 const sessionsIn = "work";
@@ -116,7 +122,11 @@ describe.skipIf(!hasControlPlane)("the operator that the chart installs", () => 
     const warm = await renderedRights("millrace-warm", { ...enabled, "warmPool.size": 1 });
     expect(warm.toSorted()).toEqual(explained(warmRights).toSorted());
     expect(await renderedRights("millrace-warm", enabled)).toEqual([]);
-    expect([role, warm].join()).not.toContain("*");
+    const ends = await renderedRights("millrace-uninstall", enabled);
+    expect(ends.toSorted()).toEqual(explained(uninstallRights).toSorted());
+    const takesOver = await renderedRights("millrace-uninstall-operator", enabled);
+    expect(takesOver.toSorted()).toEqual(explained(takeOverRights).toSorted());
+    expect([role, warm, ends, takesOver].join()).not.toContain("*");
   });
 
   it("may do so where sessions are, with the token of its pod", async () => {

@@ -240,11 +240,17 @@ export class ScriptedPool {
       kept.run = { ...kept.run, version: version + 1, updatedAt: Date.now() };
     }
     if (what === "cancel") this.change(runId, { status: "cancelled", completedAt: Date.now() });
-    if (what === "stop" && status === "running") this.change(runId, { stopping: true });
+    if (what === "stop") this.#pause(runId, status);
     if (what === "resume") {
       this.change(runId, { status: "queued", stopping: false });
       this.start(runId);
     }
+  }
+
+  /** Nobody has to be asked for an attempt that nobody has claimed. */
+  #pause(runId: string, status: SessionRun["status"]): void {
+    if (status === "running") this.change(runId, { stopping: true });
+    if (status === "dispatched") this.change(runId, { status: "waiting" });
   }
 
   #create(body: SessionRunCreate): Kept {

@@ -1,4 +1,4 @@
-import type { Identity } from "../kube/kube-client.ts";
+import type { Identity } from "../kube/kube-transport.ts";
 import type { SessionSettings } from "./session-settings.ts";
 
 export interface NamedIdentity extends Identity {

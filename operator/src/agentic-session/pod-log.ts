@@ -16,7 +16,7 @@ export async function readPodLog(
   const query = { container: sessionPod.container, ...bounds };
   try {
     const answer = await api.request({ method: HttpMethod.GET, path, query });
-    return await answer.body.text();
+    return await answer.text();
   } catch (error) {
     // Kubelet has removed it, the node is gone, or the container never started: there is nothing to be had.
     if (error instanceof ApiError && error.status !== 0 && error.status !== 429) return undefined;

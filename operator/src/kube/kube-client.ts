@@ -1,45 +1,14 @@
-import {
-  HttpMethod,
-  IsomorphicFetchHttpLibrary,
-  type KubeConfig,
-  RequestContext,
-  type ResponseContext,
-} from "@kubernetes/client-node";
+import { HttpMethod, type KubeConfig } from "@kubernetes/client-node";
 import { ApiError, readApiError } from "./api-error.ts";
-import { Connections } from "./connections.ts";
 import { type Draft, type Kind, type KubeObject, type Ref, pathOf } from "./kind.ts";
-import { guardDispatcher } from "./guard-dispatcher.ts";
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  type ClientOptions,
+  KubeTransport,
+  unreachable,
+} from "./kube-transport.ts";
 import { readLines } from "./read-lines.ts";
-
-export interface Identity {
-  readonly user: string;
-  readonly groups?: readonly string[];
-}
-
-/** What all requests of a client have in common; `with` narrows it. */
-export interface ClientOptions {
-  /** Owner of the fields that `apply` sets; also named in `managedFields` for every other write. */
-  readonly fieldManager: string;
-  readonly timeoutMs?: number;
-  /** Ends every request of this client. */
-  readonly signal?: AbortSignal;
-  /** Called right before a request's bytes leave; throws to keep it back. A leader checks its lease here. */
-  readonly guard?: () => void;
-  /** Act as somebody else (needs the verb `impersonate`). */
-  readonly as?: Identity;
-}
-
-export interface ApiRequest {
-  readonly method: HttpMethod;
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  readonly body?: unknown;
-  readonly contentType?: string;
-  /** Beside the client's own. */
-  readonly signal?: AbortSignal;
-  /** Default of the client; 0 for a stream that lives long. */
-  readonly timeoutMs?: number;
-}
 
 export interface ListOptions {
   readonly namespace?: string | undefined;
@@ -87,9 +56,6 @@ export interface ApplyOptions {
   readonly force?: boolean;
 }
 
-const defaultTimeoutMs = 30_000;
-const transport = new IsomorphicFetchHttpLibrary();
-
 /**
  * The Kubernetes API without a generated method per kind. Every method throws `ApiError`
  * unless its text says otherwise.
@@ -97,12 +63,12 @@ const transport = new IsomorphicFetchHttpLibrary();
 export class KubeClient {
   readonly #config: KubeConfig;
   readonly #options: ClientOptions;
-  readonly #connections: Connections;
+  readonly #transport: KubeTransport;
 
-  constructor(config: KubeConfig, options: ClientOptions, connections = new Connections()) {
+  constructor(config: KubeConfig, options: ClientOptions, transport = new KubeTransport(config)) {
     this.#config = config;
     this.#options = options;
-    this.#connections = connections;
+    this.#transport = transport;
   }
 
   /** The same connection with other manners. Signals and guards add up; the rest is replaced. */
@@ -116,7 +82,7 @@ export class KubeClient {
       ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
       ...(guards.length > 0 && { guard: () => guards.forEach((check) => check()) }),
     };
-    return new KubeClient(this.#config, narrowed, this.#connections);
+    return new KubeClient(this.#config, narrowed, this.#transport);
   }
 
   /** The object as it is now in etcd, or undefined. */
@@ -155,7 +121,7 @@ export class KubeClient {
     const query = { ...selection, watch: true, allowWatchBookmarks: true };
     const request = { method: HttpMethod.GET, path, query, signal, timeoutMs: 0 };
     const response = await this.request(request);
-    for await (const line of readLines(response.body.stream())) {
+    for await (const line of readLines(response.bytes())) {
       const event = JSON.parse(line) as WatchEvent<T> | { readonly type: "ERROR"; object: unknown };
       if (event.type === "ERROR") throw readWatchError(event.object, `watch ${path}`);
       yield event;
@@ -223,66 +189,8 @@ export class KubeClient {
   }
 
   /** Anything else (logs, eviction, tokens). Resolves with an answer below 400. */
-  async request(request: ApiRequest): Promise<ResponseContext> {
-    const what = `${request.method} ${request.path}`;
-    const context = await this.#prepare(request);
-    this.#options.guard?.();
-    let response: ResponseContext;
-    try {
-      response = await transport.send(context).toPromise();
-    } catch (cause) {
-      // Who ended it knows why; only what happened to the connection is news.
-      this.#options.guard?.();
-      this.#options.signal?.throwIfAborted();
-      request.signal?.throwIfAborted();
-      throw unreachable(what, cause);
-    }
-    if (response.httpStatusCode < 400) return response;
-    const text = await response.body.text().catch(() => "");
-    throw readApiError(response.httpStatusCode, parseOrText(text), what);
-  }
-
-  async #prepare(request: ApiRequest): Promise<RequestContext> {
-    const server = this.#config.getCurrentCluster()?.server;
-    if (!server) throw new Error("the kubeconfig names no cluster");
-    const context = new RequestContext(
-      `${server.replace(/\/$/, "")}${request.path}`,
-      request.method,
-    );
-    for (const [name, value] of Object.entries(request.query ?? {})) {
-      if (value !== undefined) context.setQueryParam(name, String(value));
-    }
-    context.setHeaderParam("Accept", "application/json");
-    if (request.body !== undefined) {
-      context.setHeaderParam("Content-Type", request.contentType ?? "application/json");
-      context.setBody(JSON.stringify(request.body));
-    }
-    await this.#config.applySecurityAuthentication(context);
-    this.#impersonate(context);
-    const { guard } = this.#options;
-    const fresh = context.getDispatcher();
-    if (fresh) {
-      const kept = this.#connections.reuse(fresh);
-      context.setDispatcher(guard ? guardDispatcher(kept, guard) : kept);
-    }
-    context.setSignal(this.#signalOf(request));
-    return context;
-  }
-
-  #impersonate(context: RequestContext): void {
-    const { as } = this.#options;
-    if (!as) return;
-    context.setHeaderParam("Impersonate-User", as.user);
-    // The transport has one value per header name; the API server reads each line of its own, so one group.
-    const [group, ...more] = as.groups ?? [];
-    if (more.length > 0) throw new Error("only one group can be impersonated");
-    if (group) context.setHeaderParam("Impersonate-Group", group);
-  }
-
-  #signalOf(request: ApiRequest): AbortSignal {
-    const timeoutMs = request.timeoutMs ?? this.#options.timeoutMs ?? defaultTimeoutMs;
-    const signals = [this.#options.signal, request.signal].filter((one) => one !== undefined);
-    return AbortSignal.any(timeoutMs > 0 ? [...signals, AbortSignal.timeout(timeoutMs)] : signals);
+  request(request: ApiRequest): Promise<ApiAnswer> {
+    return this.#transport.send(request, this.#options);
   }
 
   #apply<T>(path: string, body: unknown, { force = true }: ApplyOptions): Promise<T> {
@@ -298,7 +206,7 @@ export class KubeClient {
   async #json<T>(request: ApiRequest): Promise<T> {
     const response = await this.request(request);
     try {
-      return JSON.parse(await response.body.text()) as T;
+      return JSON.parse(await response.text()) as T;
     } catch (cause) {
       this.#options.signal?.throwIfAborted();
       throw unreachable(`${request.method} ${request.path}`, cause);
@@ -312,20 +220,7 @@ const withType = (kind: Kind<KubeObject>, object: object): object => ({
   kind: kind.kind,
 });
 
-function unreachable(what: string, cause: unknown): ApiError {
-  const message = `${what}: ${cause instanceof Error ? cause.message : String(cause)}`;
-  return new ApiError({ status: 0, reason: "unavailable", message }, { cause });
-}
-
 function readWatchError(object: unknown, what: string): ApiError {
   const code = (object as { readonly code?: number } | null)?.code ?? 0;
   return readApiError(code, object, what);
-}
-
-function parseOrText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return { message: text.trim().slice(0, 500) || undefined };
-  }
 }

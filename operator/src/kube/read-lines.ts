@@ -1,6 +1,5 @@
 /** The lines of a byte stream, without their ends. A last line without an end is a torn one and is dropped. */
-export async function* readLines(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
-  if (!body) return;
+export async function* readLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let parts: string[] = [];
   for await (const chunk of body) {

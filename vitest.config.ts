@@ -9,7 +9,7 @@ const unit = {
   test: {
     name: "unit",
     include: [
-      "{contracts,migrations,durable-objects,edge,runner-cluster,operator}/src/**/*.test.ts",
+      "{contracts,migrations,telemetry,durable-objects,edge,runner-cluster,operator}/src/**/*.test.ts",
       "bench/peers/*.test.ts",
     ],
     exclude: ["**/*.workers.test.ts"],

@@ -8,18 +8,28 @@ import { startPlatform } from "./support/platform.ts";
 import { expectPairedTools, expectWhole } from "./support/run-record.ts";
 import { startRunner } from "./support/runner-process.ts";
 import { nameOf, type Frame } from "./support/sse.ts";
+import { TraceCollector } from "./support/trace-collector.ts";
 import { unzip } from "./support/zip.ts";
 
 let api: Api;
+let collector: TraceCollector;
 
 beforeAll(async () => {
   const platform = await startPlatform();
   const model = await startModelServer();
   releaseAtEnd(() => model.stop());
+  collector = await TraceCollector.start();
   await startRunner({
     edgeUrl: platform.url,
     poolToken: platform.poolToken,
-    env: { OPENAI_API_KEY: "sk-test-of-nobody", OPENAI_BASE_URL: model.url, OPENAI_MODEL: "gpt-5" },
+    env: {
+      OPENAI_API_KEY: "sk-test-of-nobody",
+      OPENAI_BASE_URL: model.url,
+      OPENAI_MODEL: "gpt-5",
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: "x-collector-key=collector-secret",
+      OTEL_BSP_SCHEDULE_DELAY: "200",
+    },
   });
   api = platform.api;
 });
@@ -179,3 +189,65 @@ function expectPrice({ usage, cost }: v1.RunSummary): void {
   expect(cost?.estimatedUsd).toBeCloseTo(expected, 8);
   expect(cost?.currency).toBe("USD");
 }
+
+describe("a run's trace", () => {
+  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const caller = "00f067aa0ba902b7";
+
+  it("is its creator's, with every model call and every tool, and nothing of what they said", async () => {
+    const project = await api.createProject();
+    const created = await api.request("POST", `/v1/projects/${project}/runs`, {
+      body: { prompt: promptFor(small, "confide") },
+      headers: { "idempotency-key": "traced", traceparent: `00-${traceId}-${caller}-01` },
+    });
+    expect(created.status).toBe(200);
+    const attempt = await collector.untilSpan(traceId, "attempt");
+    expect(attempt).toMatchObject({
+      service: "millrace-runner",
+      parentSpanId: caller,
+      attributes: {
+        "millrace.project.id": project,
+        "millrace.attempt": 1,
+        "millrace.outcome": "succeeded",
+      },
+      status: { code: 0 },
+    });
+    const spans = collector.spansOf(traceId);
+    const childrenOf = (of: { readonly spanId: string } | undefined) =>
+      spans.filter(({ parentSpanId }) => parentSpanId === of?.spanId);
+    const named = (name: string) => spans.find((span) => span.name === name);
+    expect(childrenOf(attempt).map(({ name }) => name)).toEqual([
+      "workspace",
+      "invoke_agent plan",
+      "invoke_agent build",
+      "commit",
+      "archive",
+    ]);
+    const inBuild = childrenOf(named("invoke_agent build"));
+    expect(inBuild.map(({ name }) => name)).toContain("execute_tool write_file");
+    expect(named("chat gpt-5")?.attributes).toMatchObject({
+      "gen_ai.operation.name": "chat",
+      "gen_ai.provider.name": "openai",
+      "gen_ai.request.model": "gpt-5",
+      "server.address": "127.0.0.1",
+    });
+    const last = inBuild.findLast(({ name }) => name === "chat gpt-5");
+    expect(last?.attributes["gen_ai.usage.output_tokens"]).toBeGreaterThan(0);
+    const all = new Set([caller, ...spans.map(({ spanId }) => spanId)]);
+    expect(spans.filter(({ parentSpanId }) => !all.has(parentSpanId ?? ""))).toEqual([]);
+    for (const unsaid of ["confide", "hello", "sk-test-of-nobody", "collector-secret"]) {
+      expect(collector.text).not.toContain(unsaid);
+    }
+  });
+
+  it("is made of the run's id where its creator has none", async () => {
+    const project = await api.createProject();
+    const { id: runId } = await api.createRun(project, { prompt: promptFor(small) });
+    const own = runId.replaceAll("-", "");
+    const attempt = await collector.untilSpan(own, "attempt");
+    expect(attempt).toMatchObject({
+      parentSpanId: own.slice(16),
+      attributes: { "millrace.run.id": runId },
+    });
+  });
+});

@@ -23,6 +23,7 @@ export * as streamRoutes from "./routes/streams.ts";
 export * as subscriptionRoutes from "./routes/subscriptions.ts";
 export * as v1PoolRoutes from "./routes/v1-pools.ts";
 export * as v1WebhookRoutes from "./routes/v1-webhooks.ts";
+export * from "./trace.ts";
 export * from "./webhook.ts";
 export * from "./crd/agentic-session.ts";
 export * from "./crd/names.ts";

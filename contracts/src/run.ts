@@ -4,6 +4,7 @@ import { Usage } from "./event.ts";
 import { OrgId, PoolName, ProjectId, RunId } from "./ids.ts";
 import { Json } from "./json.ts";
 import { ProviderName } from "./providers.ts";
+import { Traceparent } from "./trace.ts";
 
 /** The life of a run, as the run object keeps it. Dialects map it to their own words. */
 export const RunStatus = z.enum([
@@ -88,6 +89,8 @@ export const RunSpec = z.object({
     .max(7 * 86_400)
     .nullable()
     .default(null),
+  /** Where the spans of its execution belong (W3C). */
+  traceparent: Traceparent.nullable().default(null),
 });
 export type RunSpec = z.infer<typeof RunSpec>;
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { OrgId, PoolName, ProjectId, RunId, RunnerId } from "./ids.ts";
 import { Repo, RunSpec, RunStatus, RunWait, SessionRef } from "./run.ts";
+import { Traceparent } from "./trace.ts";
 
 /**
  * What the platform and a cluster's operator say to each other. The operator only opens connections; every one of them
@@ -228,6 +229,8 @@ export const SessionRun = z.object({
   /** Path of the run at the edge. */
   url: z.string(),
   session: SessionRef.nullable(),
+  /** As in the run's spec; an older platform says none. */
+  traceparent: Traceparent.nullable().default(null),
 });
 export type SessionRun = z.infer<typeof SessionRun>;
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { PoolName } from "@millrace/contracts";
+import { readTraceSettings, type TraceSettings } from "@millrace/telemetry";
 import { z } from "zod";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -59,6 +60,8 @@ const Knobs = z.object({
 export type OperatorEnv = z.output<typeof Knobs> & {
   /** Of this process in the Lease: unique also after a restart of the container. */
   readonly identity: string;
+  /** Null: no spans are exported. */
+  readonly tracing: TraceSettings | null;
 };
 
 export type EnvResult =
@@ -70,7 +73,10 @@ export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
   const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
   const knobs = Knobs.safeParse(set);
   if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
-  return { ok: true, env: { ...knobs.data, identity: `${knobs.data.POD_NAME}_${randomUUID()}` } };
+  const tracing = readTraceSettings(set, "millrace-operator");
+  if (!tracing.ok) return tracing;
+  const identity = `${knobs.data.POD_NAME}_${randomUUID()}`;
+  return { ok: true, env: { ...knobs.data, identity, tracing: tracing.settings } };
 }
 
 /** What `--help` prints. */
@@ -85,6 +91,7 @@ export function describeEnv(): string {
     "be taken away: runs pause at the edge, pods go, sessions stay. Settings come from the environment:",
     "",
     ...knobs,
+    `  ${"OTEL_EXPORTER_OTLP_…".padEnd(18)} where spans go: OpenTelemetry's own variables (nowhere)`,
     "",
   ].join("\n");
 }

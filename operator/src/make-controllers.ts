@@ -9,8 +9,9 @@ import type { EventRecorder } from "./kube/event-recorder.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
 import type { Logger } from "@millrace/contracts";
 import type { OperatorMetrics } from "./metrics.ts";
+import type { Tracer } from "@millrace/telemetry";
 
-const version = "0.1.0";
+export const version = "0.1.0";
 
 /** What every controller is made of. */
 export interface ControllerParts {
@@ -19,6 +20,7 @@ export interface ControllerParts {
   readonly api: KubeClient;
   readonly recorder: EventRecorder;
   readonly metrics: OperatorMetrics;
+  readonly tracer: Tracer;
   readonly log: Logger;
 }
 

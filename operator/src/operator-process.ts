@@ -1,9 +1,10 @@
 import { writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Logger, makeLogger } from "@millrace/contracts";
+import { secretsOfTracing, startTracing, type Tracing } from "@millrace/telemetry";
 import { type OperatorEnv, describeEnv, readEnv } from "./env.ts";
 import { loadKubeConfig } from "./load-kube-config.ts";
-import { makeControllers } from "./make-controllers.ts";
+import { makeControllers, version } from "./make-controllers.ts";
 import { Operator } from "./operator.ts";
 import { uninstall } from "./uninstall/uninstall.ts";
 
@@ -24,23 +25,30 @@ export async function main(
     process.stderr.write(`${result.problem}\n\n--help lists the settings\n`);
     process.exit(badUsage);
   }
-  const log = makeLogger({ secrets: [], write: writeStderr });
+  const log = makeLogger({ secrets: secretsOfTracing(result.env.tracing), write: writeStderr });
   exitOnBugs(log);
   if (facts.uninstalls) {
     await endEverything(result.env, log);
     return;
   }
-  const operator = await start(result.env, log).catch((error: unknown) => {
+  const { tracing: settings, identity: instance } = result.env;
+  const tracing = await startTracing(settings, { version, instance, log });
+  const operator = await start(result.env, log, tracing).catch((error: unknown) => {
     log.error("the operator cannot start", { error });
     process.exit(1);
   });
-  drainOnSignal(operator, result.env.DRAIN_DEADLINE_MS, log);
+  const drain = () => operator.drain().then(() => tracing.stop());
+  drainOnSignal(drain, result.env.DRAIN_DEADLINE_MS, log);
   await operator.finished();
 }
 
-async function start(env: OperatorEnv, log: Logger): Promise<Operator> {
+async function start(
+  env: OperatorEnv,
+  log: Logger,
+  { tracer }: Pick<Tracing, "tracer">,
+): Promise<Operator> {
   const config = loadKubeConfig(env.KUBECONFIG);
-  const operator = new Operator({ env, config, log, makeControllers });
+  const operator = new Operator({ env, config, log, tracer, makeControllers });
   await operator.start();
   return operator;
 }
@@ -60,14 +68,14 @@ async function endEverything(env: OperatorEnv, log: Logger): Promise<void> {
 }
 
 /** The first signal drains; whoever sends a second one does not want to wait. */
-function drainOnSignal(operator: Operator, deadlineMs: number, log: Logger): void {
+function drainOnSignal(drain: () => Promise<void>, deadlineMs: number, log: Logger): void {
   let draining = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (draining) process.exit(1);
     draining = true;
     log.info("draining", { signal, deadlineMs });
     const late = sleep(deadlineMs).then(() => 1);
-    const drained = operator.drain().then(() => 0);
+    const drained = drain().then(() => 0);
     void Promise.race([drained, late]).then((code) => process.exit(code));
   };
   process.on("SIGTERM", onSignal);

@@ -8,6 +8,7 @@ import { type ControllerParts } from "./make-controllers.ts";
 import { OperatorMetrics } from "./metrics.ts";
 import { ProbeServer } from "./probe-server.ts";
 import type { Logger } from "@millrace/contracts";
+import type { Tracer } from "@millrace/telemetry";
 import type { KubeConfig } from "@kubernetes/client-node";
 
 const fieldManager = "millrace-operator";
@@ -16,6 +17,7 @@ export interface OperatorOptions {
   readonly env: OperatorEnv;
   readonly config: KubeConfig;
   readonly log: Logger;
+  readonly tracer: Tracer;
   readonly makeControllers: (parts: ControllerParts) => readonly Controller[];
 }
 
@@ -34,7 +36,7 @@ export class Operator {
   #electing: Promise<void> = Promise.resolve();
 
   constructor(options: OperatorOptions) {
-    const { env, config, log } = options;
+    const { env, config, log, tracer } = options;
     this.#options = options;
     const api = new KubeClient(config, { fieldManager });
     this.#recorder = new EventRecorder({
@@ -43,7 +45,7 @@ export class Operator {
       instance: env.POD_NAME,
       onError: (error) => log.warn("an Event could not be written", { error }),
     });
-    const parts = { env, api, recorder: this.#recorder, metrics: this.#metrics, log };
+    const parts = { env, api, recorder: this.#recorder, metrics: this.#metrics, tracer, log };
     this.#controllers = options.makeControllers(parts);
     const lease = { namespace: env.POD_NAMESPACE, name: env.LEASE_NAME };
     this.#election = new LeaderElection({

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { PoolName } from "@millrace/contracts";
+import { readTraceSettings, secretsOfTracing, type TraceSettings } from "@millrace/telemetry";
 import { z } from "zod";
 import { EngineEnv, Milliseconds } from "./engine/engine-env.ts";
 import { ProviderEnv, secretsOf, variablesOf } from "./models/provider-env.ts";
@@ -61,7 +62,12 @@ const Knobs = z.object({
 type Knobs = z.output<typeof Knobs>;
 
 /** Everything that the runner was told from outside. */
-export type RunnerEnv = Knobs & { readonly providers: ProviderEnv; readonly start: StartMode };
+export type RunnerEnv = Knobs & {
+  readonly providers: ProviderEnv;
+  readonly start: StartMode;
+  /** Null: no spans are exported. */
+  readonly tracing: TraceSettings | null;
+};
 
 export type EnvResult =
   | { readonly ok: true; readonly env: RunnerEnv }
@@ -78,11 +84,14 @@ export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
   if (!start.ok) return start;
   const provider = ProviderEnv.safeParse(set);
   if (!provider.success) return { ok: false, problem: z.prettifyError(provider.error) };
+  const tracing = readTraceSettings(set, "millrace-runner");
+  if (!tracing.ok) return tracing;
   const { STATE_DIR, WORKSPACE_ROOT } = knobs.data;
   if (isWithin(STATE_DIR, WORKSPACE_ROOT)) {
     return { ok: false, problem: "STATE_DIR must not lie inside WORKSPACE_ROOT" };
   }
-  return { ok: true, env: { ...knobs.data, providers: provider.data, start: start.start } };
+  const more = { providers: provider.data, start: start.start, tracing: tracing.settings };
+  return { ok: true, env: { ...knobs.data, ...more } };
 }
 
 /** A second state gets workspaces of its own, here as with `npm start`. */
@@ -93,7 +102,11 @@ function withOwnRoot(set: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** Values that must appear in no log line and no event. */
 export function secretValues(env: RunnerEnv): readonly string[] {
-  return [...secretsOfStart(env.start), ...secretsOf(env.providers)];
+  return [
+    ...secretsOfStart(env.start),
+    ...secretsOf(env.providers),
+    ...secretsOfTracing(env.tracing),
+  ];
 }
 
 /** What `--help` prints. */
@@ -114,6 +127,7 @@ export function describeEnv(): string {
     `  ${"AGENT_MODEL".padEnd(20)} model of runs that name none (the provider's default)`,
     `  ${"AGENT_TEMPERATURE".padEnd(20)} of every model call, 0 to 2 (the provider's default)`,
     `  ${"AGENT_MAX_TOKENS".padEnd(20)} bound on each answer of the model (the provider's default)`,
+    `  ${"OTEL_EXPORTER_OTLP_…".padEnd(20)} where spans go: OpenTelemetry's own variables (nowhere)`,
     "",
     "Keys, models, base URLs and options of the providers:",
     "",

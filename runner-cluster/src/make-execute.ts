@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { secretsOfTracing, type Tracing } from "@millrace/telemetry";
 import { EdgeWorkspaceStore } from "./edge/edge-workspace-store.ts";
 import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
@@ -30,17 +31,23 @@ export function hostSettings(env: RunnerEnv, runnerId: string, log: Logger): Hos
 }
 
 /** The engine on a host workspace, joined to the attempt's own files at the edge. */
-export function makeExecute(env: RunnerEnv, host: HostSettings): RunnerOptions["execute"] {
-  return ({ attempt, edge }, log) => {
+export function makeExecute(
+  env: RunnerEnv,
+  host: HostSettings,
+  tracing: Promise<Tracing>,
+): RunnerOptions["execute"] {
+  return async ({ attempt, edge }, log) => {
     const signals = { uploads: attempt.fenced, downloads: attempt.signal };
     const store = new EdgeWorkspaceStore(edge, signals);
+    const { tracer } = await tracing;
     return execute(attempt, {
       env,
       providers: env.providers,
-      secrets: secretsOfStart(env.start),
+      secrets: [...secretsOfStart(env.start), ...secretsOfTracing(env.tracing)],
       openWorkspace: (start, opener) => openHostWorkspace(start, opener, { ...host, store, log }),
       fetch,
       clock: { now: Date.now, random: Math.random },
+      tracer,
       log,
     });
   };

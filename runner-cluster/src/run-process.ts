@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import type { Opening } from "@millrace/contracts";
+import { startTracing, type Tracing } from "@millrace/telemetry";
 import { drainBefore, type Drainable } from "./drain.ts";
 import { describeEnv, readEnv, secretValues, type RunnerEnv } from "./env.ts";
 import { makeLogger, type Logger } from "./log.ts";
@@ -55,6 +56,8 @@ interface Parts {
   readonly log: Logger;
   readonly execute: Execute;
   readonly opening: Opening;
+  /** Loads while the first claim is on its way. */
+  readonly tracing: Promise<Tracing>;
 }
 
 async function makeParts(env: RunnerEnv, log: Logger): Promise<Parts> {
@@ -64,7 +67,9 @@ async function makeParts(env: RunnerEnv, log: Logger): Promise<Parts> {
   const { EDGE_URL: edgeUrl, RUNNER_SLOTS: slots } = env;
   log.info("runner starts", { runnerId, edge: edgeUrl, mode: env.start.kind, slots });
   const servedOrg = new ServedOrg(env.WORKSPACE_ROOT);
-  return { runnerId, edgeUrl, servedOrg, log, execute: makeExecute(env, host), opening };
+  const tracing = startTracing(env.tracing, { version: readVersion(), instance: runnerId, log });
+  const execute = makeExecute(env, host, tracing);
+  return { runnerId, edgeUrl, servedOrg, log, execute, opening, tracing };
 }
 
 function startRunner(
@@ -72,7 +77,7 @@ function startRunner(
   parts: Parts,
   start: Exclude<StartMode, { readonly kind: "session" }>,
 ): void {
-  const onSpent = (): void => void runner.drain().then(() => process.exit(0));
+  const onSpent = (): void => void runner.drain().then(() => leave(parts, 0));
   const warm = start.kind === "warm" ? { podName: start.podName, onSpent } : undefined;
   const runner = new Runner({
     ...parts,
@@ -82,7 +87,7 @@ function startRunner(
     slots: warm ? 1 : env.RUNNER_SLOTS,
     ...(warm && { warm }),
   });
-  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, parts.log);
+  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, parts);
   runner.start();
 }
 
@@ -92,21 +97,27 @@ async function runSession(
   start: Extract<StartMode, { readonly kind: "session" }>,
 ): Promise<void> {
   const runner = new SessionRunner({ ...parts, ...start, edgeWaitMs: env.EDGE_WAIT_MS });
-  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, parts.log);
-  process.exit(await runner.run());
+  drainOnSignal(runner, env.DRAIN_DEADLINE_MS, parts);
+  await leave(parts, await runner.run());
 }
 
 /** The first signal drains; whoever sends a second one does not want to wait. */
-function drainOnSignal(runner: Drainable, deadlineMs: number, log: Logger): void {
+function drainOnSignal(runner: Drainable, deadlineMs: number, parts: Parts): void {
+  const { log } = parts;
   let draining = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (draining) process.exit(1);
     draining = true;
     log.info("draining", { signal, deadlineMs });
-    void drainBefore(runner, deadlineMs, log).then((code) => process.exit(code));
+    void drainBefore(runner, deadlineMs, log).then((code) => leave(parts, code));
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+}
+
+async function leave({ tracing }: Parts, code: number): Promise<never> {
+  await (await tracing).stop();
+  process.exit(code);
 }
 
 /** After an error that nobody expected the state is unknown; the platform gives the runs to another runner. */

@@ -19,6 +19,17 @@ const idempotencyKey = {
 } as const;
 export const keyed = [idempotencyKey];
 
+/** Raw as well: what is no trace context is ignored, as its specification asks. */
+const traceparent = {
+  name: "traceparent",
+  in: "header",
+  required: false,
+  description: "W3C trace context: the spans of the run's execution become children of this one.",
+  schema: { type: "string" },
+} as const;
+/** Of what creates a run. */
+export const keyedAndTraced = [...keyed, traceparent];
+
 export const withKey = [{ apiKey: [] }, { bearer: [] }];
 
 export const runParams = projectParams.extend({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as v1 from "../dialects/v1.ts";
 import { eventStream, json, problems, runIdHeader } from "./answers.ts";
-import { keyed, projectParams, runParams, withKey } from "./params.ts";
+import { keyedAndTraced, projectParams, runParams, withKey } from "./params.ts";
 import { cursorHeader, PageQuery } from "./query.ts";
 import * as runInput from "./v1-run-input.ts";
 import * as runLog from "./v1-run-log.ts";
@@ -98,7 +98,7 @@ export const createRun = {
   summary:
     "Start a run. It supersedes the project's writable run and starts when earlier runs are over.",
   security: withKey,
-  parameters: keyed,
+  parameters: keyedAndTraced,
   request: {
     params: projectParams,
     headers: cursorHeader,
@@ -124,7 +124,7 @@ export const createMessage = {
   tags: tags.messages,
   summary: "Go on with the project's conversation: a run that is given what was said before.",
   security: withKey,
-  parameters: keyed,
+  parameters: keyedAndTraced,
   request: {
     params: projectParams,
     headers: cursorHeader,

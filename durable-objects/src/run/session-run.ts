@@ -29,5 +29,6 @@ export function sessionRunOf(view: RunView): SessionRun {
     archived: view.archive !== null,
     url: `/v1/projects/${spec.projectId}/runs/${spec.runId}`,
     session: spec.session,
+    traceparent: spec.traceparent,
   };
 }

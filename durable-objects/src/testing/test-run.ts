@@ -43,6 +43,7 @@ export function makeSpec(change: Partial<RunSpec> = {}): RunSpec {
     keepOpen: false,
     timeoutSeconds: null,
     startDeadlineSeconds: null,
+    traceparent: null,
     ...change,
   };
 }

@@ -28,6 +28,7 @@ export interface NewRun {
   readonly keepOpen?: boolean;
   readonly timeoutSeconds?: number | null;
   readonly startDeadlineSeconds?: number | null;
+  readonly traceparent?: RunSpec["traceparent"];
   readonly idempotencyKey: string;
   /** SHA-256 over method, path and the canonical known fields. */
   readonly fingerprint: string;

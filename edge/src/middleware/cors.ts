@@ -66,6 +66,7 @@ const answerPreflight = (): MiddlewareHandler<EdgeEnv> =>
       "if-none-match",
       "last-event-id",
       ...Object.values(streamHeaders),
+      "traceparent",
       "x-agent-api-key",
       "x-request-id",
     ],

@@ -1,4 +1,5 @@
 import { type SessionRun, sessionFinalizer, sessionPod } from "@millrace/contracts";
+import { type Span, within } from "@millrace/telemetry";
 import { settle } from "../edge/edge-answer.ts";
 import type { EdgeHttp } from "../edge/edge-http.ts";
 import type { EventRecorder } from "../kube/event-recorder.ts";
@@ -16,6 +17,7 @@ import type { Refusal } from "./refusal.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { sessionKind } from "./session.ts";
 import { adoptPod } from "./adopt-pod.ts";
+import { changeSpan, ownTraceparent, wordFor } from "./spans.ts";
 import { startAttempt } from "./start-attempt.ts";
 
 export interface ApplyTools {
@@ -28,6 +30,8 @@ export interface ApplyTools {
   readonly assertHeld: () => void;
   /** A session could have a warm pod, and has one or not. */
   readonly warmed: (result: "hit" | "miss") => void;
+  /** Of the reconcile. */
+  readonly span: Span;
 }
 
 export interface Outcome {
@@ -48,7 +52,8 @@ export async function apply(
   let outcome: Outcome = {};
   for (const change of changes) {
     tools.assertHeld();
-    outcome = { ...outcome, ...(await applyOne(facts, change, tools)) };
+    const carryOut = () => applyOne(facts, change, tools);
+    outcome = { ...outcome, ...(await within(changeSpan(tools.span, change), carryOut, wordFor)) };
     if (outcome.refusal) return outcome;
   }
   return outcome;
@@ -106,7 +111,7 @@ const refused = (refusal: Refusal | undefined): Outcome => (refusal ? { refusal 
 async function createRun({ session }: Facts, { edge, sawRun }: ApplyTools): Promise<Outcome> {
   const create = makeRunCreate(session);
   if (!create.ok) return { refusal: { reason: "InvalidSpec", message: create.message } };
-  const answer = await edge.createRun(create.value);
+  const answer = await edge.createRun(create.value, ownTraceparent(session));
   const run = settle(answer, "create the run");
   if (run) {
     sawRun(run);

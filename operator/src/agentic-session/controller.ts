@@ -5,6 +5,7 @@ import type {
   SessionReport,
   SessionRun,
 } from "@millrace/contracts";
+import { type Span, within } from "@millrace/telemetry";
 import type { EdgeHttp } from "../edge/edge-http.ts";
 import { OperatorSocket, type PoolHandler } from "../edge/operator-socket.ts";
 import { type Controller, makeController } from "../kube/controller.ts";
@@ -20,6 +21,7 @@ import { reconcile } from "./reconcile.ts";
 import { RunViews } from "./run-views.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import type { Session } from "./session.ts";
+import { commandSpan } from "./spans.ts";
 import { WrittenStatus } from "./written-status.ts";
 
 const controllerName = "agentic-session";
@@ -115,7 +117,7 @@ export class SessionController implements Controller {
   }
 
   #makeInner(): Controller {
-    const { api, env, log, metrics, recorder, settings, edge } = this.#options;
+    const { api, env, log, metrics, recorder, settings, edge, tracer } = this.#options;
     const children = this.#children;
     const tools = {
       children,
@@ -124,6 +126,7 @@ export class SessionController implements Controller {
       written: this.#written,
       recorder,
       settings,
+      tracer,
       send: this.#send,
       warmed: (result: "hit" | "miss") => metrics.warmPoolHits.inc({ result }),
       entered: (session: Session, status: AgenticSessionStatus) => this.#entered(session, status),
@@ -144,7 +147,8 @@ export class SessionController implements Controller {
 
   #handler(): PoolHandler {
     return {
-      start: (start) => obeyStart(start, this.#poolTools()),
+      start: (start) =>
+        within(commandSpan(this.#options.tracer, start), () => obeyStart(start, this.#poolTools())),
       stop: (stop) => obeyStop(stop, this.#poolTools()),
       changed: this.#runs.put,
       welcome: () => {
@@ -156,7 +160,7 @@ export class SessionController implements Controller {
     };
   }
 
-  readonly #send = (report: SessionReport): void => this.#socket.report(report);
+  readonly #send = (report: SessionReport, span?: Span): void => this.#socket.report(report, span);
 
   #poolTools(): PoolTools {
     if (!this.#api) throw new Error("this replica does not lead");

@@ -32,6 +32,12 @@ export function isRunnerRunning(pod: Pod | undefined): boolean {
   return runnerOf(pod)?.state?.running !== undefined;
 }
 
+/** When its runner's container began. */
+export function runnerSince(pod: Pod | undefined): string | undefined {
+  const { running, terminated } = runnerOf(pod)?.state ?? {};
+  return running?.startedAt ?? terminated?.startedAt;
+}
+
 /** Nothing of it executes any more; false also for a pod that nobody can say this of. */
 export function isPodOver(pod: Pod | undefined): boolean {
   const phase = pod?.status?.phase;

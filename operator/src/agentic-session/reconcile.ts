@@ -4,6 +4,7 @@ import {
   type SessionRun,
   isOver,
 } from "@millrace/contracts";
+import type { Span, Tracer } from "@millrace/telemetry";
 import { settle } from "../edge/edge-answer.ts";
 import type { EdgeHttp } from "../edge/edge-http.ts";
 import { isApiError } from "../kube/api-error.ts";
@@ -23,6 +24,14 @@ import { runIdOf } from "./run-id.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { inactiveAt } from "./wishes.ts";
 import { type Session, readSession } from "./session.ts";
+import {
+  endReconcile,
+  reconcileSpan,
+  reportSpan,
+  traceDeletion,
+  traceStart,
+  wordFor,
+} from "./spans.ts";
 import { isNews, writeStatus } from "./write-status.ts";
 import type { WrittenStatus } from "./written-status.ts";
 
@@ -33,7 +42,8 @@ export interface ReconcileTools {
   readonly written: WrittenStatus;
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
-  readonly send: (report: SessionReport) => void;
+  readonly tracer: Tracer;
+  readonly send: (report: SessionReport, span: Span) => void;
   readonly warmed: (result: "hit" | "miss") => void;
   readonly entered: (session: Session, status: AgenticSessionStatus) => void;
 }
@@ -53,11 +63,13 @@ export async function reconcile(
   const acked = tools.runs.confirmed(session.metadata.uid);
   const facts = await observe(session, { api, children: tools.children, now, run, acked });
   const plan = decide(facts);
+  const span = reconcileSpan(tools.tracer, facts);
   try {
-    const applying = { ...tools, api, assertHeld, sawRun: tools.runs.put };
+    const applying = { ...tools, api, assertHeld, sawRun: tools.runs.put, span };
     const outcome = await apply(facts, plan.changes, applying);
-    return await report(facts, plan, outcome, { ...tools, api });
+    return await report(facts, plan, outcome, { ...tools, api, span });
   } catch (error) {
+    span.end({ error: wordFor(error) });
     // Somebody wrote meanwhile, or it is gone: the cache will say so, and wakes this session.
     if (isApiError(error, "conflict")) return { kind: "retry", because: "conflict" };
     if (isApiError(error, "not_found") && session.metadata.deletionTimestamp) return settled;
@@ -92,22 +104,31 @@ async function report(
   facts: Facts,
   plan: Plan,
   outcome: Outcome,
-  tools: ReconcileTools & { readonly api: ReconcileContext["api"] },
+  tools: ReconcileTools & { readonly api: ReconcileContext["api"]; readonly span: Span },
 ): Promise<Requeue> {
   const { session } = facts;
-  if (plan.changes.some(({ kind }) => kind === "remove-finalizer")) return settled;
+  const { span, tracer } = tools;
+  if (plan.changes.some(({ kind }) => kind === "remove-finalizer")) {
+    endReconcile(span, plan.status, settled);
+    traceDeletion(tracer, facts);
+    return settled;
+  }
   const status = statusOf(facts, plan, outcome);
-  if (isNews(session.status, status)) {
+  const written = isNews(session.status, status);
+  if (written) {
     const { version = session.metadata.resourceVersion } = outcome;
     const done = await writeStatus(tools.api, session, { status, version });
     tools.written.wrote(session, status, done);
     tools.entered(session, status);
+    traceStart(tracer, facts, status);
   }
   for (const pending of status.reports ?? []) {
     const message = readPending(pending);
-    if (message) tools.send(message);
+    if (message) tools.send(message, reportSpan(span, message));
   }
-  return outcome.refusal ? { kind: "at", at: facts.now } : plan.requeue;
+  const requeue = outcome.refusal ? ({ kind: "at", at: facts.now } as const) : plan.requeue;
+  if (written || plan.changes.length > 0) endReconcile(span, status, requeue);
+  return requeue;
 }
 
 function statusOf(facts: Facts, plan: Plan, { run, refusal }: Outcome): AgenticSessionStatus {

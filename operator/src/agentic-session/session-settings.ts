@@ -22,6 +22,13 @@ const SettingsFile = z.object({
   /** From SIGTERM to SIGKILL, unless the platform says less. */
   graceSeconds: z.int().min(1).default(30),
   podAnnotations: z.record(z.string(), z.string()).default({}),
+  /** Variables with which runners export spans, and where what the collector asks for lies, in each namespace. */
+  tracing: z
+    .object({
+      env: z.record(z.string(), z.string()),
+      headers: z.object({ secret: z.string().min(1), key: z.string().min(1) }).optional(),
+    })
+    .optional(),
   /** As whom, and where, sessions of an owner of the edge are made; `*`: of everybody else. */
   identities: z
     .array(

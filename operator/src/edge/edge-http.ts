@@ -23,6 +23,7 @@ interface Call<T> {
   readonly path: string;
   readonly json?: unknown;
   readonly text?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly schema: z.ZodType<T>;
 }
 
@@ -34,9 +35,19 @@ export class EdgeHttp {
     this.#options = options;
   }
 
-  createRun(create: z.input<typeof SessionRunCreate>): Promise<EdgeAnswer<SessionRun>> {
+  /** `traceparent` (W3C) becomes the run's. */
+  createRun(
+    create: z.input<typeof SessionRunCreate>,
+    traceparent: string,
+  ): Promise<EdgeAnswer<SessionRun>> {
     const path = sessionPaths.runs(this.#options.pool);
-    return this.#call({ method: "POST", path, json: create, schema: SessionRun });
+    return this.#call({
+      method: "POST",
+      path,
+      json: create,
+      schema: SessionRun,
+      headers: { traceparent },
+    });
   }
 
   readRun(runId: string): Promise<EdgeAnswer<SessionRun>> {
@@ -92,6 +103,7 @@ export class EdgeHttp {
       const response = await fetch(new URL(call.path, url), {
         method: call.method,
         headers: {
+          ...call.headers,
           authorization: `Bearer ${token()}`,
           ...(body !== undefined && { "content-type": type }),
         },

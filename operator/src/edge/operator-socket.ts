@@ -9,6 +9,7 @@ import {
   type SessionStop,
   sessionPaths,
 } from "@millrace/contracts";
+import type { Span } from "@millrace/telemetry";
 import { WebSocket } from "ws";
 import { backoffMs } from "../kube/backoff.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
@@ -109,8 +110,8 @@ export class OperatorSocket {
   }
 
   /** Sends until the platform has confirmed the key. The same key again changes nothing. */
-  report(report: SessionReport): void {
-    this.#outbox.add(report);
+  report(report: SessionReport, span?: Span): void {
+    this.#outbox.add(report, span);
   }
 
   #opened(socket: WebSocket): void {

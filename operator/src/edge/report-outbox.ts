@@ -1,4 +1,5 @@
 import type { SessionReport } from "@millrace/contracts";
+import { noSpan, type Span } from "@millrace/telemetry";
 import { backoffMs } from "../kube/backoff.ts";
 import type { Clock } from "../kube/clock.ts";
 
@@ -6,6 +7,7 @@ const bounds = { firstMs: 10_000, longestMs: 300_000 };
 
 interface Waiting {
   readonly report: SessionReport;
+  readonly span: Span;
   tries: number;
   cancel: () => void;
 }
@@ -21,15 +23,18 @@ export class ReportOutbox {
     this.#send = send;
   }
 
-  add(report: SessionReport): void {
+  /** `span` ends when the report is confirmed. */
+  add(report: SessionReport, span: Span = noSpan): void {
     if (this.#waiting.has(report.key)) return;
-    const waiting: Waiting = { report, tries: 0, cancel: () => undefined };
+    const waiting: Waiting = { report, span, tries: 0, cancel: () => undefined };
     this.#waiting.set(report.key, waiting);
     this.#try(waiting);
   }
 
   confirm(key: string): void {
-    this.#waiting.get(key)?.cancel();
+    const waiting = this.#waiting.get(key);
+    waiting?.cancel();
+    waiting?.span.end();
     this.#waiting.delete(key);
   }
 

@@ -80,9 +80,33 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end -}}
 
-{{/* The port that the edge's URL says or implies. */}}
-{{- define "millrace.edgePort" -}}
-{{- $authority := regexFind "^https?://[^/?#]+" .Values.edge.url -}}
+{{- define "millrace.edgePort" -}}{{ include "millrace.urlPort" .Values.edge.url }}{{- end -}}
+
+{{/* The port that a URL says or implies. */}}
+{{- define "millrace.urlPort" -}}
+{{- $authority := regexFind "^https?://[^/?#]+" . -}}
 {{- $port := regexFind ":[0-9]+$" $authority | trimPrefix ":" -}}
-{{- if $port -}}{{ $port }}{{- else if hasPrefix "https:" .Values.edge.url -}}443{{- else -}}80{{- end -}}
+{{- if $port -}}{{ $port }}{{- else if hasPrefix "https:" . -}}443{{- else -}}80{{- end -}}
+{{- end -}}
+
+{{/* Variables of whatever exports spans, but for the headers. */}}
+{{- define "millrace.tracingEnv" -}}
+{{- with .Values.tracing -}}
+{{- if .endpoint -}}
+{{- toYaml (merge (dict "OTEL_EXPORTER_OTLP_ENDPOINT" .endpoint) .env) -}}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The same as a container has them. */}}
+{{- define "millrace.tracingVariables" -}}
+{{- range $key, $value := include "millrace.tracingEnv" . | fromYaml }}
+- { name: {{ $key }}, value: {{ $value | quote }} }
+{{- end }}
+{{- with .Values.tracing }}
+{{- if and .endpoint .headersSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom: { secretKeyRef: { name: {{ .headersSecret }}, key: {{ .headersKey }} } }
+{{- end }}
+{{- end }}
 {{- end -}}

@@ -1,7 +1,9 @@
 import type { Phase } from "@millrace/contracts";
+import { within } from "@millrace/telemetry";
 import { callModel } from "./call-model.ts";
 import { callTool, recordInterrupted } from "./call-tool.ts";
 import { RunFailed } from "./run-failed.ts";
+import { phaseSpan, wordFor } from "./spans.ts";
 import type { Session } from "./session.ts";
 import { answersIn, finalAnswer, pendingCalls } from "./transcript.ts";
 
@@ -9,7 +11,12 @@ import { answersIn, finalAnswer, pendingCalls } from "./transcript.ts";
  * Lets the model work through a phase until it answers without calling a tool; resolves with that
  * answer. All of its state is in the steps, so a later attempt enters the same loop and goes on.
  */
-export async function runPhase(session: Session, phase: Phase): Promise<string> {
+export function runPhase(session: Session, phase: Phase): Promise<string> {
+  const span = phaseSpan(session, phase);
+  return within(span, () => goThrough({ ...session, span }, phase), wordFor);
+}
+
+async function goThrough(session: Session, phase: Phase): Promise<string> {
   const { journal, attempt, services } = session;
   const interrupted = new Set(attempt.claimed.interruptedCalls);
   for (;;) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Phase } from "@millrace/contracts";
+import { within } from "@millrace/telemetry";
 import { LeaseLost } from "../attempt/attempt.ts";
 import { complete, type Completion } from "../models/complete.ts";
 import { decideRetry } from "../models/decide-retry.ts";
@@ -9,6 +10,7 @@ import { describeTools } from "../tools/toolsets.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { openingMessages, systemPrompt } from "./prompts.ts";
 import { RunFailed } from "./run-failed.ts";
+import { answered, modelSpan, wordFor } from "./spans.ts";
 import { begin, type Session } from "./session.ts";
 import type { ToolCall } from "./step.ts";
 import { phaseMessages, planOf, usedCallIds } from "./transcript.ts";
@@ -21,7 +23,8 @@ export async function callModel(session: Session, phase: Phase): Promise<void> {
     const signal = await begin(session);
     const writer = new MessageWriter(session.journal, session.redactor, phase);
     try {
-      const completion = await stream(session, phase, { writer, signal });
+      const ask = () => stream(session, phase, { writer, signal });
+      const completion = await within(modelSpan(session), (span) => answered(span, ask), wordFor);
       return await recordAnswer(session, phase, { writer, completion });
     } catch (error) {
       writer.interrupt();

@@ -9,6 +9,7 @@ import { WorkspaceRefusal } from "../workspaces/workspace.ts";
 import { lastHeard, nextInput, UserAwaited } from "./inbox.ts";
 import { isDeeperThan, mapStrings } from "./map-strings.ts";
 import { begin, type Session } from "./session.ts";
+import { toolSpan } from "./spans.ts";
 import type { EngineStep, ToolCall } from "./step.ts";
 import { filesStates } from "./transcript.ts";
 
@@ -39,19 +40,23 @@ export async function callTool(session: Session, phase: Phase, asked: ToolCall):
   const parsed = parseCall(call, session.attempt.claimed.spec);
   const started = startedEvent(call, parsed.input);
   const startedAt = session.services.clock.now();
+  const span = toolSpan(session, call);
   if (!parsed.ok) {
     const { code, message } = parsed;
+    span.end({ error: code });
     const finished = finishedEvent(call, { kind: "refused", code, message }, 0);
     return session.journal.record([started, finished], stepOf(call, `Error: ${message}`));
   }
   if (parsed.tool.name === askUser.name) {
     const { question } = askUser.schema.parse(parsed.args);
-    return takeAnswer(session, call, { started, question });
+    await takeAnswer(session, call, { started, question });
+    return span.end();
   }
   // What changes something is on record as started before it starts: a later attempt must not repeat it.
   if (parsed.tool.mutates) await session.journal.commit([started]);
   else session.journal.emit(started);
   const end = await run(session, call, parsed);
+  span.end(end.kind === "done" ? {} : { error: errorOf(end).code });
   return recordEnd(session, call, { tool: parsed.tool, end, startedAt });
 }
 

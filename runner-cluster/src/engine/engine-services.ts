@@ -1,3 +1,4 @@
+import type { Tracer } from "@millrace/telemetry";
 import type { Attempt } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
 import type { ProviderEnv } from "../models/provider-env.ts";
@@ -18,5 +19,6 @@ export interface EngineServices {
     /** From 0 to 1. */
     readonly random: () => number;
   };
+  readonly tracer: Tracer;
   readonly log: Logger;
 }

@@ -1,4 +1,5 @@
 import type { Outcome, RunnerEvent } from "@millrace/contracts";
+import { within, type Span } from "@millrace/telemetry";
 import { z } from "zod";
 import {
   AttemptFenced,
@@ -21,6 +22,7 @@ import { runPlan } from "./plan.ts";
 import { makeRedactor, type Redactor } from "./redact.ts";
 import { RunFailed } from "./run-failed.ts";
 import type { Session } from "./session.ts";
+import { attemptSpan, repoSpans, wordFor } from "./spans.ts";
 import { filesStates, findStep } from "./transcript.ts";
 import { EngineStep } from "./step.ts";
 import { unlessAborted } from "./unless-aborted.ts";
@@ -58,11 +60,14 @@ class Execution {
   readonly #log: Logger;
   readonly #redactor: Redactor;
   readonly #journal: Journal;
+  readonly #span: Span;
   readonly #deadline = new AbortController();
   readonly #stop: AbortSignal;
   #opening: Promise<Workspace> | undefined;
   #finish: Finish | undefined;
   #model: ResolvedModel | undefined;
+  /** How the attempt failed, in a word. */
+  #error: string | undefined;
 
   constructor(attempt: Attempt, steps: readonly EngineStep[], services: EngineServices) {
     this.#attempt = attempt;
@@ -70,6 +75,7 @@ class Execution {
     this.#log = services.log;
     this.#redactor = makeRedactor([...secretsOf(services.providers), ...services.secrets]);
     this.#journal = new Journal(attempt, steps, this.#redactor);
+    this.#span = attemptSpan(services.tracer, attempt.claimed);
     this.#stop = AbortSignal.any([attempt.signal, this.#deadline.signal]);
   }
 
@@ -77,13 +83,20 @@ class Execution {
     const timer = this.#startDeadline();
     try {
       const output = await this.#carryOut();
-      await this.#journal.finish({ kind: "succeeded", output }, this.#modelEvents());
+      await this.#finishWith({ kind: "succeeded", output }, this.#modelEvents());
     } catch (error) {
       await this.#conclude(error);
     } finally {
       clearTimeout(timer);
       await this.#release();
+      this.#span.end(this.#error === undefined ? {} : { error: this.#error });
     }
+  }
+
+  async #finishWith(outcome: Outcome, events: readonly RunnerEvent[]): Promise<void> {
+    await this.#journal.finish(outcome, events);
+    this.#span.set({ "millrace.outcome": outcome.kind });
+    if (outcome.kind === "failed") this.#error = outcome.code;
   }
 
   /** The bound on a run counts all its attempts, and the time between them. */
@@ -111,7 +124,8 @@ class Execution {
 
   async #open(): Promise<Session> {
     const announced = this.#announce();
-    this.#opening = this.#openWorkspace();
+    const open = (span: Span) => this.#openWorkspace(span);
+    this.#opening = within(this.#span.child("workspace"), open, wordFor);
     const [workspace] = await unlessAborted(Promise.all([this.#opening, announced]), this.#stop);
     const { cloned } = workspace.opened;
     if (cloned && !findStep(this.#journal.steps, "cloned")) {
@@ -126,6 +140,7 @@ class Execution {
       redactor: this.#redactor,
       workspace,
       model: this.#resolve(),
+      span: this.#span,
       stop: this.#stop,
     };
   }
@@ -136,10 +151,11 @@ class Execution {
     await this.#journal.record(opening.events, begun);
   }
 
-  async #openWorkspace(): Promise<Workspace> {
+  async #openWorkspace(span: Span): Promise<Workspace> {
     const { claimed } = this.#attempt;
     const { spec } = claimed;
     const { projectId, runId, runIndex } = spec;
+    const trace = repoSpans(span);
     const start = {
       projectId,
       runId,
@@ -150,12 +166,15 @@ class Execution {
       repos: {
         wanted: spec.repos,
         recorded: findStep(this.#journal.steps, "cloned")?.repos ?? null,
-        onState: (data: RepoState) => this.#journal.emit({ type: "workspace.repo", data }),
+        onState: (data: RepoState) => {
+          trace(data);
+          this.#journal.emit({ type: "workspace.repo", data });
+        },
         signal: this.#stop,
       },
     };
     const workspace = await this.#services.openWorkspace(start, this.#attempt);
-    const by = { journal: this.#journal, log: this.#log, stop: this.#stop };
+    const by = { journal: this.#journal, log: this.#log, stop: this.#stop, span: this.#span };
     this.#finish = new Finish({ workspace, spec, ...by });
     return workspace;
   }
@@ -189,14 +208,17 @@ class Execution {
   }
 
   async #end(error: unknown): Promise<void> {
-    if (error instanceof AttemptFenced) throw error;
+    if (error instanceof AttemptFenced) {
+      this.#error = error.name;
+      throw error;
+    }
     if (error instanceof CancelRequested) return this.#endCancelled();
     if (error instanceof DrainRequested) {
-      return this.#journal.finish({ kind: "released", reason: error.because }, []);
+      return this.#finishWith({ kind: "released", reason: error.because }, []);
     }
     if (error instanceof UserAwaited) {
       const { question, heard } = error;
-      return this.#journal.finish({ kind: "awaiting", question, heard }, []);
+      return this.#finishWith({ kind: "awaiting", question, heard }, []);
     }
     const failed = this.#toFailure(error);
     const { failures, spec } = this.#attempt.claimed;
@@ -204,12 +226,12 @@ class Execution {
     if (isLast) await unlessAborted(this.#putAway(), this.#attempt.signal);
     const { code, message, retryable } = failed;
     const outcome: Outcome = { kind: "failed", code, error: message, retryable };
-    await this.#journal.finish(outcome, isLast ? this.#modelEvents() : []);
+    await this.#finishWith(outcome, isLast ? this.#modelEvents() : []);
   }
 
   /** The user does not wait for the archive: it follows the terminal event. */
   async #endCancelled(): Promise<void> {
-    await this.#journal.finish({ kind: "cancelled" }, this.#modelEvents());
+    await this.#finishWith({ kind: "cancelled" }, this.#modelEvents());
     await this.#opening?.catch(() => undefined);
     await this.#finish?.silently();
   }

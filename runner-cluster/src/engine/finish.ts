@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Claimed, EventData } from "@millrace/contracts";
+import { within, type Span } from "@millrace/telemetry";
 import { AttemptFenced } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
 import { ArchiveTooLarge } from "../workspaces/archive-workspace.ts";
@@ -26,6 +27,7 @@ export interface Belongings {
   readonly spec: Claimed["spec"];
   /** Aborts for good. What others see (a push) ends with it; putting files away does not. */
   readonly stop: AbortSignal;
+  readonly span: Span;
   readonly log: Logger;
 }
 
@@ -97,25 +99,26 @@ export class Finish {
   }
 
   #commit(): Promise<Committed> {
-    this.#committing ??= this.#commitOnce();
+    this.#committing ??= within(this.#of.span.child("commit"), (span) => this.#commitOnce(span));
     return this.#committing;
   }
 
-  async #commitOnce(): Promise<Committed> {
+  async #commitOnce(span: Span): Promise<Committed> {
     try {
       return await this.#of.workspace.commit(commitMessage(this.#of.spec));
     } catch (error) {
       if (error instanceof AttemptFenced) throw error;
+      span.end({ error: "commit_failed" });
       return { outcome: "failed", error: messageOf(error) };
     }
   }
 
   #archive(): Promise<ArchiveEnd> {
-    this.#archiving ??= this.#archiveOnce();
+    this.#archiving ??= within(this.#of.span.child("archive"), (span) => this.#archiveOnce(span));
     return this.#archiving;
   }
 
-  async #archiveOnce(): Promise<ArchiveEnd> {
+  async #archiveOnce(span: Span): Promise<ArchiveEnd> {
     const { workspace } = this.#of;
     try {
       await this.#withRetries(() => workspace.storeState());
@@ -123,6 +126,7 @@ export class Finish {
       return { event: { outcome: "stored", ...stored }, isFinal: true };
     } catch (error) {
       if (error instanceof AttemptFenced) throw error;
+      span.end({ error: "archive_failed" });
       // Too large or too many files: it was tried, and will not get better.
       const isFinal = error instanceof ArchiveTooLarge;
       return { event: { outcome: "failed", error: messageOf(error) }, isFinal };

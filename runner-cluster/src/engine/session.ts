@@ -1,3 +1,4 @@
+import type { Span } from "@millrace/telemetry";
 import type { Attempt } from "../attempt/attempt.ts";
 import type { ResolvedModel } from "../models/resolve-model.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
@@ -14,6 +15,8 @@ export interface Session {
   readonly redactor: Redactor;
   readonly workspace: Workspace;
   readonly model: ResolvedModel;
+  /** Of the attempt, or of the phase that it is in. */
+  readonly span: Span;
   /** Aborts for good: cancelled, drained, fenced, or the run's time is over. */
   readonly stop: AbortSignal;
 }

@@ -123,6 +123,7 @@ export function makeClaimed(prompt: string, changes: Partial<Claimed> = {}): Cla
       keepOpen: false,
       timeoutSeconds: null,
       startDeadlineSeconds: null,
+      traceparent: null,
     },
     failures: 0,
     elapsedMs: 0,

@@ -235,6 +235,7 @@ export class ScriptedPlatform {
         keepOpen: false,
         timeoutSeconds: null,
         startDeadlineSeconds: null,
+        traceparent: null,
       },
       failures: 0,
       elapsedMs: 0,

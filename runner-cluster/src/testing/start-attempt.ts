@@ -1,4 +1,5 @@
 import type { Claimed, RunnerEvent } from "@millrace/contracts";
+import { noTracer } from "@millrace/telemetry";
 import { EngineEnv } from "../engine/engine-env.ts";
 import { execute } from "../engine/execute.ts";
 import { makeLogger } from "../log.ts";
@@ -27,6 +28,7 @@ export function startAttempt(prompt: string, setup: Setup) {
     openWorkspace: () => Promise.resolve(workspace),
     fetch,
     clock: { now: Date.now, random: () => 0 },
+    tracer: noTracer,
     log: makeLogger({ secrets: [], write: (line) => lines.push(line) }),
   });
   return {

@@ -28,6 +28,16 @@ async function runnerRules(values: Values) {
   return Rules.parse(policy?.spec);
 }
 
+/** What the operator is told of all sessions. */
+function settingsOf(manifests: readonly Manifest[]): unknown {
+  const Settings = z.looseObject({ data: z.object({ "sessions.json": z.string() }) });
+  const [settings] = manifests.flatMap((one) => {
+    const parsed = Settings.safeParse(one);
+    return parsed.success ? [parsed.data] : [];
+  });
+  return JSON.parse(settings?.data["sessions.json"] ?? "{}");
+}
+
 /** Pod specs of whatever runs pods, by the object that holds them. */
 function podSpecs(manifests: readonly Manifest[]): readonly (readonly [string, V1Pod["spec"]])[] {
   return manifests.flatMap(({ kind, metadata, spec }) => {
@@ -89,16 +99,43 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
     });
   });
 
+  it("tells everybody that exports spans where to, and lets them", async () => {
+    const values = valuesVariants["spans for a collector in the cluster"] ?? {};
+    const manifests = await render(values);
+    const specs = new Map(podSpecs(manifests));
+    for (const name of ["runner", "operator"]) {
+      expect(specs.get(`Deployment/m-millrace-${name}`)?.containers[0]?.env).toEqual(
+        expect.arrayContaining([
+          {
+            name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+            value: "http://otel-collector.observability:4318",
+          },
+          { name: "OTEL_TRACES_SAMPLER_ARG", value: "0.1" },
+          {
+            name: "OTEL_EXPORTER_OTLP_HEADERS",
+            valueFrom: { secretKeyRef: { name: "collector", key: "headers" } },
+          },
+        ]),
+      );
+      const policy = manifests.find(
+        ({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === `m-millrace-${name}`,
+      );
+      expect(JSON.stringify(policy?.spec)).toContain('"port":4318');
+    }
+    expect(settingsOf(manifests)).toMatchObject({
+      tracing: {
+        env: { OTEL_TRACES_SAMPLER_ARG: "0.1" },
+        headers: { secret: "collector", key: "headers" },
+      },
+    });
+    expect(JSON.stringify(await render({}))).not.toContain("OTEL_");
+  });
+
   it("lets sessions out where it lets runners out", async () => {
     const values = valuesVariants["a model in the cluster"] ?? {};
     const { egress } = await runnerRules(values);
     expect(egress.at(-1)).toMatchObject({ ports: [{ port: 8000 }] });
-    const Settings = z.looseObject({ data: z.object({ "sessions.json": z.string() }) });
-    const [settings] = (await render(values)).flatMap((one) => {
-      const parsed = Settings.safeParse(one);
-      return parsed.success ? [parsed.data] : [];
-    });
-    expect(JSON.parse(settings?.data["sessions.json"] ?? "{}")).toMatchObject({ egress });
+    expect(settingsOf(await render(values))).toMatchObject({ egress });
   });
 
   it.each([
@@ -110,6 +147,16 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
     ["no slots", { "runners.slots": 0 }, "/runners/slots"],
     ["an address that is none", { "edge.cidrs": '["edge.example.com"]' }, "/edge/cidrs/0"],
     ["strict egress without the edge", { "networkPolicy.egress.mode": "strict" }, "edge.cidrs"],
+    [
+      "a collector that no policy lets anybody to",
+      { "tracing.endpoint": "http://c:4318" },
+      "tracing.to",
+    ],
+    [
+      "a variable that is not OpenTelemetry's",
+      { "tracing.env": '{"NODE_OPTIONS":"x"}' },
+      "/tracing/env",
+    ],
     ["accounts that nobody names", { "serviceAccounts.create": false }, "serviceAccounts."],
   ])("refuses %s, and names it", async (_, values, named) => {
     await expect(render(values)).rejects.toThrow(named);

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { releaseAtEnd } from "../../support/cleanup.ts";
+import { TraceCollector } from "../../support/trace-collector.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
@@ -14,7 +15,9 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
   let plane: ControlPlane;
   let operator: OperatorProcess;
   let cluster: SessionCluster;
+  let collector: TraceCollector;
   const pool = new ScriptedPool();
+  const traceIdOf = (name: string) => pool.runOf(name)?.traceparent?.split("-")[1] ?? "";
 
   beforeAll(async () => {
     plane = await startControlPlane();
@@ -27,7 +30,13 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
       podAnnotations: { "test/run-for": "1h" },
       identities: [{ owner: "key:1", user: "carol", namespace }],
     };
-    operator = new OperatorProcess(plane, { edgeUrl, sessions });
+    collector = await TraceCollector.start();
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: "x-collector-key=collector-secret",
+      OTEL_BSP_SCHEDULE_DELAY: "200",
+    };
+    operator = new OperatorProcess(plane, { edgeUrl, sessions, env });
     await operator.start();
     releaseAtEnd(() => operator.kill());
     await plane.kubectl(
@@ -67,6 +76,40 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     expect(metrics).toContain('millrace_sessions{phase="Completed"} 1\n');
     expect(metrics).toContain("millrace_edge_socket_connected 1\n");
     expect(metrics).toContain("millrace_leader 1\n");
+  });
+
+  it("tells of it in one trace, which it gives to the run", async () => {
+    const { metadata } = await cluster.read("plain");
+    const traceId = metadata.uid.replaceAll("-", "");
+    const root = traceId.slice(16);
+    expect(pool.runOf("plain")?.traceparent).toBe(`00-${traceId}-${root}-01`);
+    const start = await collector.untilSpan(traceId, "start attempt");
+    expect(start).toMatchObject({
+      service: "millrace-operator",
+      parentSpanId: root,
+      attributes: { "millrace.session.name": "plain", "millrace.attempt": 1 },
+      status: { code: 0 },
+    });
+    expect(start.events.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["job created", "pod created", "pod scheduled", "runner started"]),
+    );
+    for (const name of ["create-run", "session.start", "start-attempt", "clear-attempt"]) {
+      await collector.untilSpan(traceId, name);
+    }
+    const reconciles = () => collector.spansOf(traceId).filter(({ name }) => name === "reconcile");
+    const phases = () => reconciles().map(({ attributes }) => attributes["millrace.session.phase"]);
+    await waitUntil("each phase is there", () => {
+      return ["Creating", "Running", "Completed"].every((phase) => phases().includes(phase));
+    });
+    // A child is told of before its parent.
+    const orphans = () => {
+      const parents = new Set([root, ...reconciles().map(({ spanId }) => spanId)]);
+      return collector.spansOf(traceId).filter((span) => !parents.has(span.parentSpanId ?? ""));
+    };
+    await waitUntil("each span has its parent", () => orphans().length === 0);
+    for (const unsaid of ["do it", "token-1", "collector-secret", "pool-token"]) {
+      expect(collector.text).not.toContain(unsaid);
+    }
   });
 
   it("executes a run of the edge in the name of its user, and nobody else's", async () => {
@@ -115,6 +158,7 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     await cluster.untilDeleted("deleted");
     expect(pool.revoked).toContain(runId);
     await cluster.untilGone("deleted");
+    await collector.untilSpan(traceIdOf("deleted"), "delete session");
   });
 
   it("reports a pod killed for its memory, and clears it away for the next attempt", async () => {
@@ -127,6 +171,9 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
       reason: "OutOfMemory",
       retryable: true,
       evidence: { exitCode: 137, container: "runner" },
+    });
+    expect(await collector.untilSpan(traceIdOf("hungry"), "report")).toMatchObject({
+      attributes: { "millrace.report.kind": "ended", "millrace.report.reason": "OutOfMemory" },
     });
     pool.change(runId, { status: "queued", failures: 1 });
     await cluster.untilGone("hungry");

@@ -76,7 +76,7 @@ function keyOf(room: string): string {
   const hash = createHash("sha256").update(String(statSync(archiveOf("base")).mtimeMs));
   const workspaces = readdirSync(checkout).map((name) => join(name, "package.json"));
   const lists = ["package.json", "package-lock.json", join(room, "Dockerfile"), ...workspaces];
-  const sources = ["contracts/src", join(room, "src")].flatMap((directory) =>
+  const sources = ["contracts/src", "telemetry/src", join(room, "src")].flatMap((directory) =>
     readdirSync(join(checkout, directory), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => relative(checkout, join(parentPath, name)))

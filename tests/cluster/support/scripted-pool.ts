@@ -10,6 +10,7 @@ import {
   type PoolStatus,
   SessionRunCreate,
   WarmTokenAsk,
+  traceparentOf,
   sessionPaths,
 } from "@millrace/contracts";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -154,6 +155,7 @@ export class ScriptedPool {
       owner,
       session: session.uid === edgeUid ? null : session,
       repos,
+      traceparent: run.traceparent,
     };
     const message = { type: "session.start", key: startKey(kept), runId, attempt };
     const warm = warmPod === null ? null : { runnerId: randomUUID(), podName: warmPod };
@@ -207,15 +209,20 @@ export class ScriptedPool {
     const answer =
       pathname === sessionPaths.warmToken(pool)
         ? this.#giveWarmToken(body)
-        : this.#answerRun(request.method ?? "", pathname.slice(runsPath.length), body);
+        : this.#answerRun(request, pathname.slice(runsPath.length), body);
     response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
     response.end(JSON.stringify(answer ?? { code: "not_found", message: pathname }));
   }
 
-  #answerRun(method: string, path: string, body: string): unknown {
+  #answerRun(request: IncomingMessage, path: string, body: string): unknown {
+    const { method = "", headers } = request;
     const [, runId = "", what = ""] = path.split("/");
+    if (runId === "") {
+      const { traceparent } = headers;
+      return this.#create(SessionRunCreate.parse(JSON.parse(body)), String(traceparent)).run;
+    }
     if (what === "logs" && method === "PUT") this.logs.set(path.slice(1), body);
-    return this.#route(method, runId, what, body);
+    return this.#route(method, runId, what);
   }
 
   #giveWarmToken(body: string): SessionToken {
@@ -224,8 +231,7 @@ export class ScriptedPool {
     return { token: `warm-${ask.podName}`, expiresInMs: 86_400_000 };
   }
 
-  #route(method: string, runId: string, what: string, body: string): unknown {
-    if (runId === "") return this.#create(SessionRunCreate.parse(JSON.parse(body))).run;
+  #route(method: string, runId: string, what: string): unknown {
     const kept = this.runs.get(runId);
     if (!kept) return undefined;
     if (method === "DELETE") this.revoked.push(runId);
@@ -253,7 +259,7 @@ export class ScriptedPool {
     if (status === "dispatched") this.change(runId, { status: "waiting" });
   }
 
-  #create(body: SessionRunCreate): Kept {
+  #create(body: SessionRunCreate, traceparent?: string): Kept {
     const known = [...this.runs.values()].find(
       (kept) => kept.body.session.uid === body.session.uid && body.session.uid !== edgeUid,
     );
@@ -282,6 +288,7 @@ export class ScriptedPool {
       archived: false,
       url: `/v1/runs/${runId}`,
       session,
+      traceparent: traceparentOf(runId, traceparent),
     };
     const kept = { run, body, warmPod: null };
     this.runs.set(runId, kept);

@@ -53,5 +53,14 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
     "sessions.namespace": "work",
     "warmPool.size": 3,
   },
+  "spans for a collector in the cluster": {
+    "tracing.endpoint": "http://otel-collector.observability:4318",
+    "tracing.headersSecret": "collector",
+    "tracing.env":
+      '{"OTEL_TRACES_SAMPLER":"parentbased_traceidratio","OTEL_TRACES_SAMPLER_ARG":"0.1"}',
+    "tracing.to": JSON.stringify([
+      { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "observability" } } },
+    ]),
+  },
   "no network policies": { "networkPolicy.enabled": false },
 };

@@ -29,6 +29,7 @@ const view: RunView = {
     keepOpen: false,
     timeoutSeconds: null,
     startDeadlineSeconds: null,
+    traceparent: null,
   },
   version: 9,
   status: "succeeded",

@@ -1,4 +1,4 @@
-import type { SessionRunCreate } from "@millrace/contracts";
+import { traceparentOf, type SessionRunCreate } from "@millrace/contracts";
 import type { PlatformEnv, ThreadRun } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import { v7 as uuidv7 } from "uuid";
@@ -30,8 +30,10 @@ export async function acceptSessionRun(
   const threadRpc = threadObject(env, orgId, projectId);
   await threadRpc.open(orgId, projectId, displayName ?? session.name, now);
   const { input = null, provider = null, model = null } = asked;
+  const runId = uuidv7();
   const answer = await threadRpc.createRun({
-    runId: uuidv7(),
+    runId,
+    traceparent: traceparentOf(runId, c.req.header("traceparent")),
     kind: "run",
     prompt,
     input,

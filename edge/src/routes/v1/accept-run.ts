@@ -1,4 +1,10 @@
-import { v1, type JsonValue, type v1Webhooks, type WorkspaceBackend } from "@millrace/contracts";
+import {
+  traceparentOf,
+  v1,
+  type JsonValue,
+  type v1Webhooks,
+  type WorkspaceBackend,
+} from "@millrace/contracts";
 import type { NewRun, ThreadRpc, ThreadRun } from "@millrace/durable-objects";
 import type { Context } from "hono";
 import { v7 as uuidv7 } from "uuid";
@@ -42,7 +48,13 @@ export async function acceptRun(
   if (refusedUrl !== null) return refuse(refusedUrl);
   const { orgId, keyId } = c.var.caller;
   const where = { ...place, owner: `key:${keyId}` };
-  const run = await newRun({ projectId, request, ...where, idempotencyKey: key.data });
+  const run = await newRun({
+    projectId,
+    request,
+    ...where,
+    idempotencyKey: key.data,
+    traceparent: c.req.header("traceparent"),
+  });
   const admitted = await admitRun(c.env, orgId);
   const webhook = request.webhook ?? null;
   const answer = await createRun(c, projectId, { ...run, admitted }, webhook);
@@ -96,6 +108,7 @@ interface NewRunFacts {
   readonly pool: string;
   readonly owner: string;
   readonly idempotencyKey: string;
+  readonly traceparent: string | undefined;
 }
 
 /** Only what is asked for: a request without it keeps the fingerprint that it always had. */
@@ -117,8 +130,10 @@ async function newRun(facts: NewRunFacts): Promise<Omit<NewRun, "admitted">> {
   const where = request.pool ? { pool: request.pool } : {};
   const turns = turnsOf(request);
   const told = webhook ? { webhook: { url: webhook.url, events: webhook.events ?? null } } : {};
+  const runId = uuidv7();
   return {
-    runId: uuidv7(),
+    runId,
+    traceparent: traceparentOf(runId, facts.traceparent),
     kind: request.kind,
     prompt: request.text,
     input,

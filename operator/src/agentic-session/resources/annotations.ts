@@ -7,6 +7,8 @@ export const annotations = {
   runId: `${crdGroup}/run-id`,
   orgId: `${crdGroup}/org-id`,
   projectId: `${crdGroup}/project-id`,
+  /** On an attempt's Secret: where its spans belong. */
+  traceparent: `${crdGroup}/traceparent`,
   /** On an attempt's Secret: when its token is half over. */
   tokenRenewAt: `${crdGroup}/token-renew-at`,
   /** On an attempt's Secret: the platform asked for its end (`cancel`, `stop`, `fence`). */

@@ -49,7 +49,7 @@ function makeRunner(settings: SessionSettings, parts: RunnerParts): Wire<V1Conta
     name: sessionPod.container,
     image,
     imagePullPolicy: pullPolicy,
-    env: [...env],
+    env: [...env, ...tracingVariables(settings)],
     ...(providerSecret !== undefined && {
       envFrom: [{ secretRef: { name: providerSecret, optional: true } }],
     }),
@@ -86,6 +86,16 @@ export function commonVariables(settings: SessionSettings): Record<string, strin
 export const toVariables = (
   variables: Readonly<Record<string, string>>,
 ): readonly Wire<V1EnvVar>[] => Object.entries(variables).map(([name, value]) => ({ name, value }));
+
+/** A namespace without the Secret has spans without headers, and sessions all the same. */
+function tracingVariables({ tracing }: SessionSettings): readonly Wire<V1EnvVar>[] {
+  if (!tracing) return [];
+  const variables = toVariables(tracing.env);
+  if (!tracing.headers) return variables;
+  const { secret: name, key } = tracing.headers;
+  const secretKeyRef = { name, key, optional: true };
+  return [...variables, { name: "OTEL_EXPORTER_OTLP_HEADERS", valueFrom: { secretKeyRef } }];
+}
 
 export const workVolumes: readonly Wire<V1Volume>[] = [
   { name: "state", emptyDir: { sizeLimit: "1Gi" } },

@@ -24,6 +24,9 @@ export function makeAttemptSecret(
         [annotations.orgId]: start.orgId,
         [annotations.projectId]: start.projectId,
         [annotations.tokenRenewAt]: renewAt(now, start.tokenExpiresInMs),
+        ...(start.spec.traceparent !== null && {
+          [annotations.traceparent]: start.spec.traceparent,
+        }),
         ...(podName !== null && { [annotations.warmPod]: podName }),
       },
     },

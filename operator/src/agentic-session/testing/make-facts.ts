@@ -7,7 +7,7 @@ export const runId = "01890000-0000-7000-8000-000000000001";
 export const began = Date.parse("2026-01-01T00:00:00Z");
 export const second = 1000;
 
-const at = (ms: number): string => new Date(ms).toISOString();
+export const at = (ms: number): string => new Date(ms).toISOString();
 
 /** A session as it stands after it was accepted; `changes` go over its parts. */
 export function makeSession(changes: {
@@ -56,6 +56,7 @@ export function makeRun(changes: Partial<SessionRun> = {}): SessionRun {
     archived: false,
     url: `/v1/runs/${runId}`,
     session: null,
+    traceparent: null,
     ...changes,
   };
 }

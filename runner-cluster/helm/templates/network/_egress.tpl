@@ -23,6 +23,7 @@
 {{- with $egress.rules }}
 {{ toYaml . }}
 {{- end }}
+{{ include "millrace.tracingEgress" . }}
 {{- end -}}
 
 {{- define "millrace.dnsEgress" -}}
@@ -43,5 +44,18 @@
     {{- range .Values.edge.cidrs }}
     - ipBlock: { cidr: {{ . | quote }} }
     {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The collector of spans. Without a peer it is where runners go anyway: port 443, outside. */}}
+{{- define "millrace.tracingEgress" -}}
+{{- if .Values.tracing.endpoint -}}
+{{- $port := include "millrace.urlPort" .Values.tracing.endpoint }}
+{{- if .Values.tracing.to -}}
+- ports: [{ protocol: TCP, port: {{ $port }} }]
+  to: {{- toYaml .Values.tracing.to | nindent 4 }}
+{{- else if and .Values.networkPolicy.enabled (or (ne $port "443") (eq .Values.networkPolicy.egress.mode "strict")) -}}
+{{- fail "tracing.to: which peers are the collector? Without them no NetworkPolicy lets anybody out to tracing.endpoint" }}
+{{- end }}
 {{- end }}
 {{- end -}}

@@ -14,7 +14,8 @@ export const operatorUsage = `Usage: npm run bench -- operator [options]
 Measures the operator on a real API server, with kwok in place of nodes and a scripted edge. Needs the
 programs of tests/cluster (see its README.md). Prints a Markdown table.
 
-  --only <name>     only this figure; may be repeated
+  --only <name>     only this figure; may be repeated. \`starts\` is measured when it is named alone: it
+                    runs pods, and needs what the tests on a real node need
   --cached <n>      sessions when the operator is restarted (5000)
   --json            print JSON instead of a table
   --strict          exit with 1 when a bar is missed

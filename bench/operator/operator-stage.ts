@@ -7,7 +7,7 @@ import { waitUntil } from "../../tests/support/wait-until.ts";
 import { type ControlPlane, startControlPlane } from "../../tests/cluster/support/control-plane.ts";
 import { OperatorProcess } from "../../tests/cluster/support/operator-process.ts";
 import { ScriptedPool } from "../../tests/cluster/support/scripted-pool.ts";
-import { type Metrics, readMetrics } from "./read-metrics.ts";
+import { type Metrics, readMetrics } from "../../tests/cluster/support/read-metrics.ts";
 import { type Watched, watchCollection } from "./watch-collection.ts";
 
 const kind = { group: "millrace.dev", version: "v1alpha1", plural: "agenticsessions" };

@@ -5,6 +5,7 @@ export interface Watched {
     readonly name: string;
     readonly annotations?: Readonly<Record<string, string>>;
   };
+  readonly spec?: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
 }
 

@@ -15,46 +15,8 @@ import { StateDir } from "../../scripts/state-dir.ts";
 import { startModelServer } from "../support/model-server/model-server.ts";
 import { binary } from "./support/binaries.ts";
 import { setup } from "./support/build-node.ts";
-import { chart, helm, setFlags } from "./support/helm.ts";
-import { archiveOf, nodeValues, type RealNode, startRealNode } from "./support/real-node.ts";
-
-const namespace = "millrace";
-const sessions = "agents";
-/** In whose name runs that were created at the edge become sessions. */
-const edgeUser = "edge-user";
-
-interface Places {
-  readonly edgeUrl: string;
-  readonly modelUrl: string;
-  readonly poolToken: string;
-}
-
-async function install(node: RealNode, { edgeUrl, modelUrl, poolToken }: Places): Promise<void> {
-  for (const image of ["runner", "operator"]) await node.importImage(archiveOf(image));
-  const secret = ["create", "secret", "generic"];
-  const inside = await node.expose(modelUrl);
-  const providers = [
-    `--from-literal=OPENAI_API_KEY=${process.env["OPENAI_API_KEY"] ?? "of-nobody"}`,
-    `--from-literal=OPENAI_BASE_URL=${inside}`,
-  ];
-  for (const one of [namespace, sessions]) {
-    await node.kubectl("create", "namespace", one);
-    await node.kubectl("-n", one, ...secret, "millrace-providers", ...providers);
-  }
-  const token = `--from-literal=token=${poolToken}`;
-  await node.kubectl("-n", namespace, ...secret, "millrace-pool", token);
-  const values = {
-    ...nodeValues(inside),
-    "edge.url": await node.expose(edgeUrl),
-    "pool.tokenSecret": "millrace-pool",
-    "pool.providerSecret": "millrace-providers",
-    "sessions.identities": JSON.stringify([{ owner: "*", user: edgeUser, namespace: sessions }]),
-  };
-  const flags = [...setFlags(values), "--namespace", namespace, "--wait", "--timeout", "300s"];
-  await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: node.kubeconfig });
-  const who = ["--clusterrole=millrace-edit", `--user=${edgeUser}`];
-  await node.kubectl("-n", sessions, "create", "rolebinding", edgeUser, ...who);
-}
+import { installChart, sessions } from "./support/install-chart.ts";
+import { startRealNode } from "./support/real-node.ts";
 
 async function start(signal: AbortSignal): Promise<Running> {
   setup();
@@ -68,7 +30,7 @@ async function start(signal: AbortSignal): Promise<Running> {
   const node = await step("starting a Kubernetes node", startRealNode);
   const modelUrl = process.env["OPENAI_BASE_URL"] ?? model.url;
   await step("installing the chart", () =>
-    install(node, { edgeUrl: edge.url, modelUrl, poolToken: secrets.poolToken }),
+    installChart(node, { edgeUrl: edge.url, modelUrl, poolToken: secrets.poolToken }),
   );
   console.log(`
   base URL    ${edge.url}

@@ -1,7 +1,7 @@
 import { waitUntil } from "../../../tests/support/wait-until.ts";
 import { percentile } from "../../stats.ts";
 import type { OperatorStage } from "../operator-stage.ts";
-import type { Metrics } from "../read-metrics.ts";
+import type { Metrics } from "../../../tests/cluster/support/read-metrics.ts";
 import type { OperatorFigure } from "./reading.ts";
 
 const warmUps = 5;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntil } from "../../../tests/support/wait-until.ts";
 import { inTurns } from "../in-turns.ts";
 import type { OperatorStage } from "../operator-stage.ts";
-import type { Metrics } from "../read-metrics.ts";
+import type { Metrics } from "../../../tests/cluster/support/read-metrics.ts";
 import { statusWrites } from "./lives.ts";
 import type { OperatorFigure } from "./reading.ts";
 

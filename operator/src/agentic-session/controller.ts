@@ -169,15 +169,13 @@ export class SessionController implements Controller {
     return { api: this.#api, children, identities, settings, log, send };
   }
 
-  #entered(
-    session: Session,
-    { phase = "Pending", reason = "", message = "" }: AgenticSessionStatus,
-  ): void {
+  #entered(session: Session, status: AgenticSessionStatus): void {
+    const { phase = "Pending", reason = "", message = "", warmPod } = status;
     if (phase === session.status?.phase && reason === session.status.reason) return;
     const { metrics, recorder } = this.#options;
     metrics.phaseTransitions.inc({ phase, reason });
-    if (isFirstStart(session, phase))
-      metrics.startSeconds.observe({ path: "cold" }, ageOf(session));
+    const path = warmPod === undefined ? "cold" : "warm";
+    if (isFirstStart(session, phase)) metrics.startSeconds.observe({ path }, ageOf(session));
     const type = phase === "Failed" ? "Warning" : "Normal";
     recorder.record(session, { type, reason, action: phase, note: message });
   }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { siblingProgram } from "../sibling-program.ts";
 import { FetchProgress } from "./fetch-progress.ts";
 import { git, GitFailed, gitLine, GitMissing, type GitPlace } from "../workspaces/git.ts";
 
@@ -89,7 +90,7 @@ function hasCommit(place: GitPlace, commitSha: string): Promise<boolean> {
   );
 }
 
-const credentialHelper = fileURLToPath(new URL("git-credential.ts", import.meta.url));
+const credentialHelper = fileURLToPath(siblingProgram("git-credential", import.meta.url));
 
 /** A host that says nothing for so long is given up. */
 const silenceSeconds = 60;

@@ -29,6 +29,7 @@ const plainVariables = [
   "TERM",
   "TMPDIR",
   "NODE_OPTIONS",
+  "NODE_COMPILE_CACHE",
   "NODE_EXTRA_CA_CERTS",
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",

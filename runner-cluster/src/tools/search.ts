@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { siblingProgram } from "../sibling-program.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
 import { statOf } from "./stat-of.ts";
 import { toolBounds } from "./tool-bounds.ts";
@@ -56,7 +57,7 @@ export async function search(request: SearchRequest, signal: AbortSignal): Promi
   const timeout = AbortSignal.timeout(toolBounds.searchTimeoutMs);
   const stop = AbortSignal.any([signal, timeout]);
   stop.throwIfAborted();
-  const worker = new Worker(new URL("search-worker.ts", import.meta.url), {
+  const worker = new Worker(siblingProgram("search-worker", import.meta.url), {
     workerData: request,
     resourceLimits: { maxOldGenerationSizeMb: 512 },
     env: {},

@@ -1,3 +1,4 @@
+import { PoolToRunner, runnerPaths, v1 } from "@millrace/contracts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { command, mark } from "../../support/fault-bench.ts";
 import { promptFor } from "../../support/model-server/scenario.ts";
@@ -8,14 +9,38 @@ import { nodeAddress } from "../support/real-node.ts";
 import {
   listen,
   listeningPort,
+  providerKey,
   type SessionBench,
+  sessionNamespace,
   startSessionBench,
 } from "../support/session-bench.ts";
+import { Wiretap } from "../support/wiretap.ts";
 
 const metadata = "169.254.169.254";
 
 /** A command that nobody lets go on: a run in the middle of it is in a known place. */
 const hold = command("echo holding; sleep 600");
+
+async function poolOf({ platform }: SessionBench): Promise<v1.Pool> {
+  const { body } = await platform.api.request("GET", "/v1/pools");
+  const [pool] = v1.page(v1.Pool).parse(body).data;
+  if (!pool) throw new Error("the edge has no pool");
+  return pool;
+}
+
+async function waitingPods(bench: SessionBench): Promise<readonly string[]> {
+  const selector = ["-l", "millrace.dev/warm-pool=default"];
+  const printed = await bench.kubectl("get", "pods", ...selector, "-o", "name");
+  return printed.split("\n").filter((line) => line !== "");
+}
+
+/** The pod whose runner is connected: before that nobody could give it a run. */
+async function untilOneWaits(bench: SessionBench): Promise<string> {
+  const isThere = async () => (await poolOf(bench)).runners.free === 1;
+  await waitUntil("a runner waits", isThere, 120_000);
+  const [pod = ""] = await waitingPods(bench);
+  return pod.replace("pod/", "");
+}
 
 /** The edge outside, the operator and the sessions' pods on a node that really runs them. */
 describe("a session on a real node", () => {
@@ -127,6 +152,87 @@ describe("a session on a real node", () => {
         "name",
       );
       return left === "";
+    });
+  });
+
+  it("keeps its files on its volume while it is stopped and when its pod goes, and they go with it", async () => {
+    await bench.makeVolume("files");
+    const look = command('cat "$HOME/trace" >> seen.txt');
+    await bench.apply(
+      "durable",
+      { build: [mark("a"), hold, look, mark("b"), hold, look, { text: "Done." }] },
+      { storage: { mode: "persistent", size: "100Mi", className: "static" } },
+    );
+    const run = await bench.followUntil("durable", "holding\n");
+    await bench.patch("durable", { desiredState: "Stopped" });
+    await bench.untilPhase("durable", "Stopped", "Stopped");
+    await bench.untilNothingRuns("durable");
+    await bench.patch("durable", { desiredState: "Running" });
+    await run.stream.until(({ data }) => data["chunk"] === "holding\n");
+    const [pod = ""] = await bench.pods("durable");
+    await bench.kubectl("delete", pod, "--wait=false");
+    const frames = await run.stream.toEnd();
+    expect(attemptsIn(frames)).toEqual([1, 2, 3]);
+    await bench.untilPhase("durable", "Completed", "Succeeded");
+    // The home of its commands is in no archive and no checkpoint: what an attempt left there was on the volume.
+    expect((await bench.files(run)).get("seen.txt")).toBe("a\na\nb\n");
+    const claim = ["get", "pvc", "-o", "jsonpath={.items[*].spec.volumeName}"];
+    expect(await bench.kubectl(...claim)).toBe("files");
+    await bench.kubectl("delete", "ags", "durable", "--timeout=120s");
+    await waitUntil("its claim is gone", async () => (await bench.kubectl(...claim)) === "");
+  });
+
+  describe("with a pod that waits", () => {
+    let tap: Wiretap;
+
+    beforeAll(async () => {
+      tap = await Wiretap.start(bench.platform.url);
+      await bench.upgrade({
+        "warmPool.size": 1,
+        "warmPool.namespace": sessionNamespace,
+        "edge.url": await bench.node.expose(tap.url),
+      });
+    });
+
+    it("gets that one at once, without a Job, and another waits in its place", async () => {
+      const pod = await untilOneWaits(bench);
+      await bench.apply("warm", { build: [mark("a"), hold] });
+      const run = await bench.followUntil("warm", "holding\n");
+      expect((await bench.untilPhase("warm", "Running")).status).toMatchObject({
+        attempt: 1,
+        podName: pod,
+        warmPod: pod,
+      });
+      expect(await bench.pods("warm")).toEqual([`pod/${pod}`]);
+      expect(await bench.kubectl("get", "jobs", "-o", "name")).not.toContain("/warm-");
+      expect(await untilOneWaits(bench)).not.toBe(pod);
+      await bench.platform.api.cancel(run.projectId, run.runId);
+      await run.stream.toEnd();
+      await bench.untilPhase("warm", "Stopped", "Cancelled");
+      await bench.untilNothingRuns("warm");
+    });
+
+    it("is given its run token over the socket, and keeps its provider key to itself", async () => {
+      const pod = await untilOneWaits(bench);
+      await bench.apply("told", { build: [mark("a"), { text: "Done." }] });
+      const run = await bench.follow("told");
+      await expectRecord(bench.platform.api, run, await run.stream.toEnd());
+      const session = await bench.untilPhase("told", "Completed", "Succeeded");
+      expect(session.status).toMatchObject({ attempt: 1, warmPod: pod });
+      expect((await bench.files(run)).get("trace.txt")).toBe("a\n");
+      const offers = tap.answered().flatMap((text) => [...text.matchAll(/{"type":"offer".*?}/g)]);
+      const offer = offers
+        .map(([text]) => PoolToRunner.parse(JSON.parse(text)))
+        .find((one) => one.type === "offer" && one.runId === run.runId);
+      expect(offer).toMatchObject({ type: "offer", attempt: 1 });
+      const token = offer?.type === "offer" ? offer.token : "none";
+      const claimed = tap.sent().filter((text) => text.includes(runnerPaths.runSocket(run.runId)));
+      expect(claimed.join()).toContain(`Bearer ${token}`);
+      // The model takes no other key, so the pod has it; and nothing that went to the edge, or came from it, has.
+      expect(bench.model.log().some(({ prompt }) => prompt.startsWith("told"))).toBe(true);
+      expect(tap.sent().join()).toContain(run.runId);
+      expect([...tap.sent(), ...tap.answered()].join()).not.toContain(providerKey);
+      await bench.untilNothingRuns("told");
     });
   });
 });

@@ -8,6 +8,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
 import { OperatorProcess } from "../support/operator-process.ts";
+import { readMetrics } from "../support/read-metrics.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
 
 const definition = join(checkout, "operator/manifests/agenticsessions.millrace.dev.yaml");
@@ -15,6 +16,8 @@ const kind = { group: "millrace.dev", version: "v1alpha1", plural: "agenticsessi
 const namespace = "default";
 const anchor = "millrace-warm";
 const size = 2;
+const starts = "millrace_session_start_seconds_count";
+const claims = "millrace_warm_pool_claims_total";
 
 const nameOf = ({ metadata }: Pick<V1Pod, "metadata">): string => metadata?.name ?? "";
 const ownerOf = ({ metadata }: V1Pod) => metadata?.ownerReferences?.[0];
@@ -78,6 +81,12 @@ describe.skipIf(!hasControlPlane)("a session with a warm pod", () => {
       const owned = await podsOf(name);
       return owned.some((pod) => nameOf(pod) === podName && ownerOf(pod)?.name === name);
     });
+  const readAll = async () => readMetrics((await operator.probe("/metrics")) ?? "");
+  /** The metrics, once they tell of so many starts: they follow the status. */
+  const untilCounted = async (count: number) => {
+    await waitUntil(`${count} starts`, async () => (await readAll())(starts) === count);
+    return readAll();
+  };
   const running = async (name: string) => {
     const runId = await create(name);
     const podName = await take(runId);
@@ -122,6 +131,26 @@ describe.skipIf(!hasControlPlane)("a session with a warm pod", () => {
     await untilPhase("plain", "Completed", "Succeeded");
     await waitUntil("its pod is gone", async () => (await podsOf("plain")).length === 0);
     expect(pool.reportsOf(runId)).toEqual([]);
+    const metrics = await untilCounted(1);
+    expect(metrics(starts, { path: "warm" })).toBe(1);
+    expect(metrics(claims, { result: "hit" })).toBe(1);
+    expect(metrics(claims, { result: "miss" })).toBe(0);
+  });
+
+  it("is told from one that found none, and from one that needs a pod of its own", async () => {
+    const before = await readAll();
+    for (const [name, spec] of Object.entries({ late: {}, choosy: { env: { A: "1" } } })) {
+      const runId = await create(name, spec);
+      pool.start(runId);
+      await waitUntil("a Job", async () => (await jobsOf(name)).length === 1);
+      pool.change(runId, { status: "running", startedAt: Date.now() });
+      await untilPhase(name, "Running");
+    }
+    const after = await untilCounted(before(starts) + 2);
+    const more = (...of: Parameters<typeof after>) => after(...of) - before(...of);
+    expect(more(starts, { path: "cold" })).toBe(2);
+    expect(more(claims, { result: "miss" })).toBe(1);
+    expect(more(claims, { result: "hit" })).toBe(0);
   });
 
   it("is asked for by the platform only where a pod of its own is not needed", async () => {

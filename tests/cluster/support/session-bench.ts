@@ -17,6 +17,8 @@ const patienceMs = 120_000;
 /** Where the chart's own pods are; sessions are elsewhere. */
 const releaseNamespace = "millrace";
 export const sessionNamespace = "agents";
+/** What the cluster's Secret holds, and the model asks for. */
+export const providerKey = "sk-test-of-nobody";
 /** In whose name the operator makes the sessions of the edge's users. */
 const edgeUser = "edge-user";
 
@@ -32,7 +34,7 @@ export interface FollowedSession {
 /** An edge and a model on this machine, and a real node with the chart: everything as in production but the cloud. */
 export async function startSessionBench(values: Values = {}): Promise<SessionBench> {
   const platform = await startPlatform();
-  const model = await startModelServer();
+  const model = await startModelServer({ apiKey: providerKey });
   releaseAtEnd(() => model.stop());
   const node = await startRealNode();
   releaseAtEnd(() => node.stop());
@@ -168,6 +170,23 @@ export class SessionBench {
     return JSON.parse(printed) as Readonly<Record<string, boolean>>;
   }
 
+  /** A volume of the class `static`, which nobody provisions: a directory of the node that the runner may write to. */
+  async makeVolume(name: string): Promise<void> {
+    const path = `/var/volumes/${name}`;
+    // Kubernetes hands no directory of a node to a pod's group.
+    await this.node.exec("install", "-d", "-o", "65532", "-g", "65532", path);
+    const spec = {
+      capacity: { storage: "100Mi" },
+      accessModes: ["ReadWriteOnce"],
+      storageClassName: "static",
+      hostPath: { path },
+    };
+    const file = join(this.node.directory, `${name}-volume.json`);
+    const volume = { apiVersion: "v1", kind: "PersistentVolume", metadata: { name }, spec };
+    await writeFile(file, JSON.stringify(volume));
+    await this.kubectl("apply", "-f", file);
+  }
+
   /** kill -9 of both replicas; the Deployment brings others. */
   async killOperator(): Promise<void> {
     const pods = ["pods", "-l", "app.kubernetes.io/component=operator"];
@@ -230,7 +249,7 @@ export class SessionBench {
     const token = `--from-literal=token=${platform.poolToken}`;
     await node.kubectl("-n", releaseNamespace, ...secret, "millrace-pool", token);
     const provider = {
-      OPENAI_API_KEY: "sk-test-of-nobody",
+      OPENAI_API_KEY: providerKey,
       OPENAI_BASE_URL: modelUrl,
       OPENAI_MODEL: "gpt-5",
     };
@@ -250,16 +269,20 @@ export class SessionBench {
       "sessions.identities": JSON.stringify([identity]),
       ...values,
     };
-    const flags = [
-      ...setFlags(all),
-      "--namespace",
-      releaseNamespace,
-      "--wait",
-      "--timeout",
-      "300s",
-    ];
-    await helm(["install", "millrace", chart, ...flags], { KUBECONFIG: this.node.kubeconfig });
+    await this.#helm("install", all);
     const who = ["--clusterrole=millrace-edit", `--user=${edgeUser}`];
     await this.kubectl("create", "rolebinding", edgeUser, ...who);
+  }
+
+  /** Changes some of the release's values; resolves when the operator works with them. */
+  upgrade(values: Values): Promise<void> {
+    return this.#helm("upgrade", values, "--reuse-values");
+  }
+
+  async #helm(verb: string, values: Values, ...more: readonly string[]): Promise<void> {
+    const flags = ["--namespace", releaseNamespace, "--wait", "--timeout", "300s"];
+    await helm([verb, "millrace", chart, ...setFlags(values), ...flags, ...more], {
+      KUBECONFIG: this.node.kubeconfig,
+    });
   }
 }

@@ -70,7 +70,9 @@ async function clearEdge(
 export function decideLastStatus(session: Session, end: RunEnd): AgenticSessionStatus | undefined {
   const { status } = session;
   if (!status || end === "none" || end === "over") return undefined;
-  if (end === "waits" && status.phase === "Stopped") return undefined;
+  // Paused on purpose, or waiting for its user: that is so with and without an operator.
+  if (end === "waits" && (status.phase === "Stopped" || status.phase === "Waiting"))
+    return undefined;
   const told = { ...status, phase: "Stopped", reason: "Uninstalled" } as const;
   if (end === "unknown") {
     const message =

@@ -110,3 +110,12 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* "true" unless it says false: `--reuse-values` of an older chart knows nothing of it. */}}
+{{- define "millrace.hasShared" -}}
+{{- if and .Values.sessions.enabled (ne (toString .Values.sessions.shared) "false") -}}true{{- end -}}
+{{- end -}}
+
+{{- define "millrace.uninstallSeconds" -}}
+{{- .Values.operator.uninstallSeconds | default 180 -}}
+{{- end -}}

@@ -51,10 +51,14 @@ function podSpecs(manifests: readonly Manifest[]): readonly (readonly [string, V
 }
 
 describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
-  it("passes helm lint --strict", async () => {
-    const { stdout } = await helm(["lint", "--strict", chart, ...setFlags(requiredValues)]);
-    expect(stdout).toContain("0 chart(s) failed");
-  });
+  it.each(Object.entries(valuesVariants))(
+    "passes helm lint --strict with %s",
+    async (_, values) => {
+      const flags = setFlags({ ...requiredValues, ...values });
+      const { stdout } = await helm(["lint", "--strict", chart, ...flags]);
+      expect(stdout).toContain("0 chart(s) failed");
+    },
+  );
 
   it.each(Object.entries(valuesVariants))("renders with %s", async (_, values) => {
     const manifests = await render(values);
@@ -76,6 +80,11 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
         expect(Object.keys(container.resources?.limits ?? {}), label).toContain("memory");
       }
     }
+  });
+
+  it("takes values of a chart that had fewer, as --reuse-values brings them", async () => {
+    const fewer = { "sessions.shared": null, "operator.uninstallSeconds": null, tracing: null };
+    expect(await render(fewer)).toEqual(await render({}));
   });
 
   it("mounts no token of the cluster where runs execute", async () => {
@@ -157,6 +166,8 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
       { "tracing.env": '{"NODE_OPTIONS":"x"}' },
       "/tracing/env",
     ],
+    ["two releases of one namespace", { "sessions.shared": false }, "sessions.namespace"],
+    ["an uninstall without time", { "operator.uninstallSeconds": 0 }, "/operator/uninstallSeconds"],
     ["accounts that nobody names", { "serviceAccounts.create": false }, "serviceAccounts."],
   ])("refuses %s, and names it", async (_, values, named) => {
     await expect(render(values)).rejects.toThrow(named);

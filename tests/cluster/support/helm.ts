@@ -14,7 +14,7 @@ export const requiredValues = {
   "pool.tokenSecret": "millrace-pool",
 } as const;
 
-export type Values = Readonly<Record<string, string | number | boolean>>;
+export type Values = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Runs helm; rejects with its message when it fails. */
 export function helm(

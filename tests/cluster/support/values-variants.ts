@@ -44,6 +44,7 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
   "runners alone": { "sessions.enabled": false },
   "sessions alone": { "runners.enabled": false },
   "sessions of one namespace": { "sessions.namespace": "work" },
+  "sessions beside another release's": { "sessions.shared": false, "sessions.namespace": "work" },
   "sessions of the edge's users": {
     "sessions.identities": '[{"owner":"*","user":"edge-user","namespace":"work"}]',
     "sessions.allowedImages": '["registry.example.com/agents/*"]',

@@ -49,11 +49,11 @@
 
 {{/* The collector of spans. Without a peer it is where runners go anyway: port 443, outside. */}}
 {{- define "millrace.tracingEgress" -}}
-{{- if .Values.tracing.endpoint -}}
-{{- $port := include "millrace.urlPort" .Values.tracing.endpoint }}
-{{- if .Values.tracing.to -}}
+{{- if (.Values.tracing).endpoint -}}
+{{- $port := include "millrace.urlPort" (.Values.tracing).endpoint }}
+{{- if (.Values.tracing).to -}}
 - ports: [{ protocol: TCP, port: {{ $port }} }]
-  to: {{- toYaml .Values.tracing.to | nindent 4 }}
+  to: {{- toYaml (.Values.tracing).to | nindent 4 }}
 {{- else if and .Values.networkPolicy.enabled (or (ne $port "443") (eq .Values.networkPolicy.egress.mode "strict")) -}}
 {{- fail "tracing.to: which peers are the collector? Without them no NetworkPolicy lets anybody out to tracing.endpoint" }}
 {{- end }}

@@ -13,6 +13,7 @@ import type { Span } from "@millrace/telemetry";
 import { WebSocket } from "ws";
 import { backoffMs } from "../kube/backoff.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
+import { CommandQueue } from "./command-queue.ts";
 import { ReportOutbox } from "./report-outbox.ts";
 
 export interface OperatorSocketOptions {
@@ -40,6 +41,7 @@ export interface PoolHandler {
 const handshakeMs = 10_000;
 const pingMs = 15_000;
 const statusMs = 30_000;
+const commandsAtATime = 10;
 const bounds = { firstMs: 500, longestMs: 30_000 };
 
 /** The operator's one connection to its pool. It comes back by itself until `close`. */
@@ -48,6 +50,7 @@ export class OperatorSocket {
   readonly #handler: PoolHandler;
   readonly #clock: Clock;
   readonly #outbox: ReportOutbox;
+  readonly #commands = new CommandQueue(commandsAtATime);
   #socket: WebSocket | undefined;
   #isWelcome = false;
   #isLeader = false;
@@ -105,7 +108,10 @@ export class OperatorSocket {
   setLeader(isLeader: boolean): void {
     if (this.#isLeader === isLeader) return;
     this.#isLeader = isLeader;
-    if (!isLeader) this.#outbox.clear();
+    if (!isLeader) {
+      this.#outbox.clear();
+      this.#commands.clear();
+    }
     if (this.#socket?.readyState === WebSocket.OPEN) this.#hello();
   }
 
@@ -170,11 +176,13 @@ export class OperatorSocket {
   /** Without an answer the command comes again; so a failure needs no more than a line. */
   #obey(key: string, act: () => Promise<void>): void {
     if (!this.#isLeader) return;
-    act()
-      .then(() => this.#write({ type: "ack", key }))
-      .catch((error: unknown) =>
-        this.#options.log.warn("a command of the edge failed", { key, error }),
-      );
+    this.#commands.add(key, () =>
+      act()
+        .then(() => void this.#write({ type: "ack", key }))
+        .catch((error: unknown) =>
+          this.#options.log.warn("a command of the edge failed", { key, error }),
+        ),
+    );
   }
 
   #send(report: SessionReport): boolean {

@@ -149,6 +149,47 @@ it("does not go round in circles when the server answers 410 to everything", asy
   await end();
 });
 
+it("does not go round in circles when a list is never new enough to be watched from", async () => {
+  const api = new FakeApi();
+  api.put(makeWidget("a", 1));
+  api.put(makeWidget("b", 2));
+  const watched: number[] = [];
+  const failing = {
+    list: api.list.bind(api),
+    // eslint-disable-next-line require-yield -- a watch that fails before its first event
+    watch: async function* watch() {
+      watched.push(clock.monotonic());
+      // Round in circles it would never let the test go on.
+      if (watched.length > 10) await Promise.withResolvers().promise;
+      throw gone();
+    },
+  } as unknown as FakeApi;
+  const { clock, end } = start(failing);
+  await clock.advance(4000);
+  expect(watched).toEqual([0, 0, 1000, 3000]);
+  await end();
+});
+
+it("waits before it watches again when a watch ends as soon as it has begun", async () => {
+  const api = new FakeApi();
+  const { clock, errors, end } = start(api);
+  await settle();
+  for (const waitMs of [500, 1000, 2000]) {
+    api.endWatches();
+    await clock.advance(waitMs - 1);
+    expect(api.openWatches).toBe(0);
+    await clock.advance(1);
+    expect(api.openWatches).toBe(1);
+  }
+  expect(errors).toHaveLength(3);
+  await clock.advance(2000);
+  api.endWatches();
+  await settle();
+  // One that has lived ends as all do.
+  expect(api.openWatches).toBe(1);
+  await end();
+});
+
 it("takes a silent watch for dead and goes on where it was", async () => {
   const api = new FakeApi();
   api.put(makeWidget("a", 1));

@@ -39,6 +39,8 @@ export interface InformerOptions<T extends KubeObject, I extends string> extends
   readonly onRelist?: () => void;
 }
 
+const leastWatchMs = 1000;
+
 /**
  * A local copy of a collection, kept up to date by a watch. Nothing that happened stays unseen:
  * when the server no longer has the history (410), a new list is compared with the copy, and what
@@ -58,6 +60,8 @@ export class Informer<T extends KubeObject, I extends string = never> {
   /** The first list may come from the server's cache; after a 410 that cache is what was too old. */
   #listFrom: "0" | undefined = "0";
   #failures = 0;
+  /** Lists after a 410 that no watch has yet gone on from. */
+  #relists = 0;
 
   constructor(options: InformerOptions<T, I>) {
     this.kind = options.kind;
@@ -101,12 +105,14 @@ export class Informer<T extends KubeObject, I extends string = never> {
     if (isApiError(error, "gone")) {
       this.#resourceVersion = undefined;
       this.#listFrom = undefined;
-      // The history is gone for good: the list is the remedy, and only its own failure is worth a wait.
-      if (this.#failures === 1) return;
+      this.#relists += 1;
+      // The history is gone for good, and the list is the remedy: worth a wait is one that failed, or that was none.
+      if (this.#failures === 1 && this.#relists === 1) return;
     }
     this.#options.onError?.(error);
-    const backoff = this.#options.backoff ?? { firstMs: 500, longestMs: 30_000 };
-    await sleep(this.#clock, backoffMs(backoff, this.#failures, this.#options.random), signal);
+    const { backoff = { firstMs: 500, longestMs: 10_000 }, random } = this.#options;
+    const inVain = Math.max(this.#failures, this.#relists);
+    await sleep(this.#clock, backoffMs(backoff, inVain, random), signal);
   }
 
   /** Takes over page by page, so that only one page is ever held beside the cache. */
@@ -151,6 +157,7 @@ export class Informer<T extends KubeObject, I extends string = never> {
         silence.heard();
         this.#take(event);
       }
+      silence.assertLived();
     } catch (error) {
       // Silence is not a failure of the server: the next watch begins where this one fell silent.
       if (!silence.signal.aborted || signal.aborted) throw error;
@@ -176,6 +183,7 @@ export class Informer<T extends KubeObject, I extends string = never> {
     // Only after the change was taken: a throwing listener must not lose it.
     this.#resourceVersion = metadata.resourceVersion;
     this.#failures = 0;
+    this.#relists = 0;
   }
 
   #put(given: T): void {
@@ -217,11 +225,19 @@ export class Informer<T extends KubeObject, I extends string = never> {
     const controller = new AbortController();
     const fire = (): void => controller.abort(new Error(`watch silent for ${silenceMs} ms`));
     let cancel = this.#clock.schedule(silenceMs, fire);
+    let hasHeard = false;
+    const began = this.#clock.monotonic();
     return {
       signal: AbortSignal.any([outer, controller.signal]),
       heard: (): void => {
+        hasHeard = true;
         cancel();
         cancel = this.#clock.schedule(silenceMs, fire);
+      },
+      /** Somebody in between may answer in the server's place; to watch again at once would be a storm. */
+      assertLived: (): void => {
+        if (hasHeard || this.#clock.monotonic() - began >= leastWatchMs) return;
+        throw new Error("a watch ended as soon as it had begun");
       },
       end: (): void => cancel(),
     };

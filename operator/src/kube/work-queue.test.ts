@@ -123,6 +123,17 @@ it("spreads the retries of many keys over time", () => {
   stop.abort();
 });
 
+it("gives no key the turns of others, however often it is woken and fails again", () => {
+  const clock = new FakeClock();
+  const queue = new WorkQueue({ clock, retryRate: { perSecond: 1, burst: 1 }, random: () => 0 });
+  for (let i = 0; i < 100; i += 1) {
+    queue.retry("busy");
+    queue.add("busy");
+    queue.forget("busy");
+  }
+  expect(queue.retry("other")).toBeLessThanOrEqual(2000);
+});
+
 it("ends when told to, after what is in hand, and keeps what waits for the next run", async () => {
   const { queue, log, finish, stop, running } = start();
   queue.add("a");

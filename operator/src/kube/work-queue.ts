@@ -42,6 +42,8 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #timers = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
+  /** When the turn comes that a key was promised for its retry. */
+  readonly #turns = new Map<string, number>();
   readonly #idle: (() => void)[] = [];
 
   constructor(options: WorkQueueOptions = {}) {
@@ -98,7 +100,7 @@ export class WorkQueue {
     this.#failures.set(key, failures);
     const backoff = this.#options.backoff ?? { firstMs: 50, longestMs: 5 * 60_000 };
     const own = backoffMs(backoff, failures, this.#options.random);
-    const wait = Math.max(own, this.#retryTurns.reserve(), atLeastMs);
+    const wait = Math.max(own, this.#turnOf(key), atLeastMs);
     this.#options.observer?.retried();
     this.addAfter(key, wait);
     return wait;
@@ -107,6 +109,18 @@ export class WorkQueue {
   /** After a success: the next failure starts from the shortest backoff again. */
   forget(key: string): void {
     this.#failures.delete(key);
+    if ((this.#turns.get(key) ?? 0) <= this.#clock.monotonic()) this.#turns.delete(key);
+  }
+
+  /** One that is woken and fails again keeps its turn: else somebody who wakes it all the time would take those of all others. */
+  #turnOf(key: string): number {
+    const now = this.#clock.monotonic();
+    const promised = this.#turns.get(key) ?? 0;
+    if (promised > now) return promised - now;
+    const wait = this.#retryTurns.reserve();
+    if (wait > 0) this.#turns.set(key, now + wait);
+    else this.#turns.delete(key);
+    return wait;
   }
 
   failuresOf(key: string): number {
@@ -135,6 +149,7 @@ export class WorkQueue {
     this.#ready.clear();
     this.#again.clear();
     this.#failures.clear();
+    this.#turns.clear();
   }
 
   async #work(work: Work, signal: AbortSignal): Promise<void> {

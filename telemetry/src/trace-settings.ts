@@ -58,37 +58,43 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** The standard variables of OpenTelemetry that are understood. Those with TRACES in them win over those without. */
-const Knobs = z.object({
-  OTEL_SDK_DISABLED: z.stringbool().default(false),
-  OTEL_TRACES_EXPORTER: z.enum(["otlp", "none"]).default("otlp"),
-  OTEL_EXPORTER_OTLP_ENDPOINT: Url.optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Url.optional(),
-  OTEL_EXPORTER_OTLP_HEADERS: Pairs.default({}),
-  OTEL_EXPORTER_OTLP_TRACES_HEADERS: Pairs.default({}),
-  OTEL_EXPORTER_OTLP_TIMEOUT: positive(10_000),
-  OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: z.coerce.number().int().positive().optional(),
-  OTEL_EXPORTER_OTLP_COMPRESSION: Compression.default("none"),
-  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: Compression.optional(),
-  OTEL_SERVICE_NAME: z.string().optional(),
-  OTEL_RESOURCE_ATTRIBUTES: Pairs.default({}),
-  OTEL_TRACES_SAMPLER: z
-    .enum([
-      "always_on",
-      "always_off",
-      "traceidratio",
-      "parentbased_always_on",
-      "parentbased_always_off",
-      "parentbased_traceidratio",
-    ])
-    .default("parentbased_always_on"),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
-  OTEL_BSP_SCHEDULE_DELAY: positive(5_000),
-  OTEL_BSP_EXPORT_TIMEOUT: positive(30_000),
-  OTEL_BSP_MAX_QUEUE_SIZE: positive(2_048),
-  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: positive(512),
-});
-type Knobs = z.output<typeof Knobs>;
+const endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+
+/**
+ * The standard variables of OpenTelemetry that are understood. Those with TRACES in them win over those without. Made when
+ * it is needed: the start of a runner that exports nothing is not to wait for it.
+ */
+const makeKnobs = () =>
+  z.object({
+    OTEL_SDK_DISABLED: z.stringbool().default(false),
+    OTEL_TRACES_EXPORTER: z.enum(["otlp", "none"]).default("otlp"),
+    OTEL_EXPORTER_OTLP_ENDPOINT: Url.optional(),
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Url.optional(),
+    OTEL_EXPORTER_OTLP_HEADERS: Pairs.default({}),
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: Pairs.default({}),
+    OTEL_EXPORTER_OTLP_TIMEOUT: positive(10_000),
+    OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: z.coerce.number().int().positive().optional(),
+    OTEL_EXPORTER_OTLP_COMPRESSION: Compression.default("none"),
+    OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: Compression.optional(),
+    OTEL_SERVICE_NAME: z.string().optional(),
+    OTEL_RESOURCE_ATTRIBUTES: Pairs.default({}),
+    OTEL_TRACES_SAMPLER: z
+      .enum([
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+      ])
+      .default("parentbased_always_on"),
+    OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+    OTEL_BSP_SCHEDULE_DELAY: positive(5_000),
+    OTEL_BSP_EXPORT_TIMEOUT: positive(30_000),
+    OTEL_BSP_MAX_QUEUE_SIZE: positive(2_048),
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: positive(512),
+  });
+type Knobs = z.output<ReturnType<typeof makeKnobs>>;
 
 /**
  * Reads OpenTelemetry's environment variables; settings are null where nothing is to be exported. Bodies are always JSON,
@@ -99,7 +105,9 @@ export function readTraceSettings(
   service: string,
 ): TraceSettingsResult {
   const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
-  const knobs = Knobs.safeParse(set);
+  const isAsked = endpoints.some((name) => set[name] !== undefined);
+  if (!isAsked) return { ok: true, settings: null };
+  const knobs = makeKnobs().safeParse(set);
   if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
   const { data } = knobs;
   const url = urlOf(data);

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { makeLogger } from "@millrace/contracts";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { readTraceSettings } from "./trace-settings.ts";
 import { within } from "./tracer.ts";
 import { startTracing } from "./tracing.ts";
@@ -16,6 +16,9 @@ interface Exported {
   readonly attributes: readonly { readonly key: string; readonly value: unknown }[];
   readonly status: { readonly code?: number };
 }
+
+/** What is slow to leave goes on after the end that waited for it. */
+const patience = { timeout: 20_000 };
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -65,6 +68,7 @@ describe("spans", () => {
     await expect(broken).rejects.toThrow("a secret");
     span.end();
     await stop();
+    await vi.waitUntil(() => collector.spans.length === 3, patience);
     const [good, bad, attempt] = collector.spans;
     expect(attempt).toMatchObject({
       name: "attempt",
@@ -87,6 +91,7 @@ describe("spans", () => {
     tracer.span("unsampled", parent.replace(/01$/, "00")).end();
     tracer.span("root", null).end();
     await stop();
+    await vi.waitUntil(() => collector.spans.length > 0, patience);
     expect(collector.spans.map(({ name }) => name)).toEqual(["root"]);
     expect(collector.spans[0]?.parentSpanId).toBeUndefined();
   });
@@ -109,7 +114,8 @@ describe("spans", () => {
     });
     tracer.span("lost", parent).end();
     await stop();
-    await expect.poll(() => lines.join("")).toContain("spans could not be exported");
+    await vi.waitUntil(() => lines.join("").includes("spans could not be exported"), patience);
+    expect(lines.join("")).toContain("ECONNREFUSED");
   });
 
   it("are nothing without settings", async () => {

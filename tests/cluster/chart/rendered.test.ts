@@ -20,9 +20,9 @@ async function render(values: Values): Promise<readonly Manifest[]> {
     .map((one) => Manifest.parse(one));
 }
 
-async function runnerRules(values: Values) {
+async function runnerRules(values: Values, of = "runner") {
   const policy = (await render(values)).find(
-    ({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "m-millrace-runner",
+    ({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === `m-millrace-${of}`,
   );
   const Rules = z.looseObject({ policyTypes: z.array(z.string()), egress: z.array(z.unknown()) });
   return Rules.parse(policy?.spec);
@@ -138,6 +138,27 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
       },
     });
     expect(JSON.stringify(await render({}))).not.toContain("OTEL_");
+  });
+
+  it("lets runners and the operator out to an edge on any port, wherever the API server is", async () => {
+    const outside = { ipBlock: { cidr: "0.0.0.0/0" } };
+    const values = { "edge.url": "https://edge.example.com:8443" };
+    for (const of of ["runner", "operator"]) {
+      const { egress } = await runnerRules(values, of);
+      expect(egress, of).toContainEqual(
+        expect.objectContaining({ ports: [{ protocol: "TCP", port: 8443 }] }),
+      );
+      expect(JSON.stringify(egress), of).toContain("169.254.0.0/16");
+    }
+    const { egress } = await runnerRules(
+      { "operator.apiServerCidrs": '["10.0.0.1/32"]' },
+      "operator",
+    );
+    expect(egress).toMatchObject([
+      { ports: [{ port: 53 }, { port: 53 }] },
+      { ports: [{ port: 443 }], to: [outside, { ipBlock: { cidr: "::/0" } }] },
+      { ports: [{ port: 443 }, { port: 6443 }], to: [{ ipBlock: { cidr: "10.0.0.1/32" } }] },
+    ]);
   });
 
   it("lets sessions out where it lets runners out", async () => {

@@ -1,17 +1,13 @@
 {{/* Where runners and sessions may go: names, the edge, and models and git hosts. */}}
 {{- define "millrace.runnerEgress" -}}
 {{ include "millrace.dnsEgress" . }}
+{{- if or .Values.edge.cidrs (ne (include "millrace.edgePort" .) "443") }}
 {{ include "millrace.edgeEgress" . }}
+{{- end }}
 {{- $egress := .Values.networkPolicy.egress }}
 {{- if eq $egress.mode "open" }}
 - ports: [{ protocol: TCP, port: 443 }]
-  to:
-    - ipBlock:
-        cidr: 0.0.0.0/0
-        except: {{ toJson $egress.except }}
-    - ipBlock:
-        cidr: ::/0
-        except: {{ toJson $egress.exceptV6 }}
+  to: {{- include "millrace.outside" . | nindent 4 }}
 {{- end }}
 {{- with $egress.cidrs }}
 - ports: [{ protocol: TCP, port: 443 }]
@@ -36,15 +32,27 @@
   {{- end }}
 {{- end -}}
 
-{{/* The edge by its addresses; without any, wherever port 443 is open. */}}
+{{/* The edge by its addresses; without any, by its port, outside. */}}
 {{- define "millrace.edgeEgress" -}}
-{{- if .Values.edge.cidrs -}}
+{{- if or .Values.edge.cidrs (eq .Values.networkPolicy.egress.mode "open") -}}
 - ports: [{ protocol: TCP, port: {{ include "millrace.edgePort" . }} }]
   to:
     {{- range .Values.edge.cidrs }}
     - ipBlock: { cidr: {{ . | quote }} }
+    {{- else }}
+    {{- include "millrace.outside" . | nindent 4 }}
     {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* Everything but private and metadata ranges. */}}
+{{- define "millrace.outside" -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: {{ toJson .Values.networkPolicy.egress.except }}
+- ipBlock:
+    cidr: ::/0
+    except: {{ toJson .Values.networkPolicy.egress.exceptV6 }}
 {{- end -}}
 
 {{/* The collector of spans. Without a peer it is where runners go anyway: port 443, outside. */}}

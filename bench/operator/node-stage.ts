@@ -12,7 +12,7 @@ import { waitUntil } from "../../tests/support/wait-until.ts";
 import { readFrames } from "../clients/sse-reader.ts";
 import { startPlatform } from "../sides/start-ours.ts";
 import type { Platform } from "../sides/platform.ts";
-import { watchCollection } from "./watch-collection.ts";
+import { watchCollection } from "../../tests/cluster/support/watch-collection.ts";
 
 const kind = { group: crdGroup, version: "v1alpha1", plural: "agenticsessions", namespace };
 const longMs = 300_000;

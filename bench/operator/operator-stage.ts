@@ -8,7 +8,7 @@ import { type ControlPlane, startControlPlane } from "../../tests/cluster/suppor
 import { OperatorProcess } from "../../tests/cluster/support/operator-process.ts";
 import { ScriptedPool } from "../../tests/cluster/support/scripted-pool.ts";
 import { type Metrics, readMetrics } from "../../tests/cluster/support/read-metrics.ts";
-import { type Watched, watchCollection } from "./watch-collection.ts";
+import { type Watched, watchCollection } from "../../tests/cluster/support/watch-collection.ts";
 
 const kind = { group: "millrace.dev", version: "v1alpha1", plural: "agenticsessions" };
 const namespace = "default";

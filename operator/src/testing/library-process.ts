@@ -22,7 +22,12 @@ const pods = defineKind<KubeObject & { readonly status?: object }>("v1", "Pod", 
 
 const Meta = z.looseObject({ name: z.string(), namespace: z.string() });
 const Command = z.discriminatedUnion("op", [
-  z.object({ op: z.literal("watch"), namespace: z.string(), pageSize: z.number().optional() }),
+  z.object({
+    op: z.literal("watch"),
+    namespace: z.string(),
+    pageSize: z.number().optional(),
+    silenceMs: z.number().optional(),
+  }),
   z.object({ op: z.literal("cached") }),
   z.object({ op: z.literal("lead"), lease: Meta, leaseMs: z.number() }),
   z.object({ op: z.literal("retire") }),
@@ -61,12 +66,13 @@ function say(news: object): void {
   process.stdout.write(`${JSON.stringify(news)}\n`);
 }
 
-function watch(namespace: string, pageSize = 500): void {
+function watch({ namespace, pageSize = 500, silenceMs = 150_000 }: Of<"watch">): void {
   informer = new Informer({
     api,
     kind: configMaps,
     namespace,
     pageSize,
+    silenceMs,
     backoff: { firstMs: 50, longestMs: 500 },
     onRelist: () => say({ news: "relisted" }),
     onError: (error) => say({ news: "trouble", message: String(error) }),
@@ -106,7 +112,7 @@ async function writeAll({ signal, assertHeld, term }: Leadership, namespace: str
 }
 
 const handlers: { readonly [O in Command["op"]]: (command: Of<O>) => unknown } = {
-  watch: ({ namespace, pageSize }) => watch(namespace, pageSize),
+  watch,
   cached: () => [...(informer?.cache.keys() ?? [])].toSorted(),
   lead: ({ lease, leaseMs }) => lead(lease, leaseMs),
   retire: () => retire.abort(),

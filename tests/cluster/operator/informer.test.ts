@@ -1,9 +1,12 @@
-import { CoreV1Api } from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { releaseAtEnd } from "../../support/cleanup.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
 import { LibraryProcess } from "../support/library-process.ts";
+import { WriteProxy } from "../support/write-proxy.ts";
 
 describe.skipIf(!hasControlPlane)("the informer on a real API server", () => {
   let plane: ControlPlane;
@@ -61,6 +64,30 @@ describe.skipIf(!hasControlPlane)("the informer on a real API server", () => {
     await library.saidOf("deleted", "a");
     await library.saidOf("added", "c");
     await expectSame(library, "restart");
+  });
+
+  it("notices a watch that has fallen silent without a word, and misses nothing", async () => {
+    await prepare("silent", ["a"]);
+    const server = new WriteProxy(plane.admin(), async () => true);
+    const network = await TcpProxy.start(await server.listen());
+    releaseAtEnd(() => server.close());
+    let isSilent = true;
+    network.fateOf = (line) => {
+      if (!isSilent) return "pass";
+      // A watch goes over the list's connection, behind its answer, or over one of its own.
+      return line.includes("watch=true") ? "lose_requests" : "lose_messages";
+    };
+    const config = new KubeConfig();
+    const cluster = { name: "proxy", server: network.url, skipTLSVerify: true };
+    config.loadFromClusterAndUser(cluster, { name: "nobody" });
+    const library = new LibraryProcess(await plane.writeKubeconfig("silent", config));
+    await library.call("watch", { namespace: "silent", silenceMs: 3000 });
+    await library.saidOf("synced");
+    await create("silent", "b");
+    await waitUntil("its news are lost", () => network.losses > 0);
+    isSilent = false;
+    await library.saidOf("added", "b");
+    await expectSame(library, "silent");
   });
 
   it("misses no delete when the server has forgotten the history meanwhile", async () => {

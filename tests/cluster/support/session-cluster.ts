@@ -104,6 +104,13 @@ export class SessionCluster {
   readonly remove = (name: string): Promise<unknown> =>
     this.#objects.deleteNamespacedCustomObject({ ...kind, namespace, name });
 
+  /** As somebody else who has to do with sessions: labels, annotations, the spec. */
+  readonly meddle = (name: string, changes: object): Promise<unknown> =>
+    this.#objects.patchNamespacedCustomObject(
+      { ...kind, namespace, name, body: changes },
+      mergePatch,
+    );
+
   readonly patch = (name: string, spec: object): Promise<unknown> =>
     this.#plane.kubectl("patch", "ags", name, "--type=merge", "-p", JSON.stringify({ spec }));
 

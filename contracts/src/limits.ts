@@ -42,6 +42,12 @@ export const limits = {
   /** How long a runner may take to hand back a run that is to pause. */
   stopAnswerMs: 30_000,
   sessionLogMaxBytes: 1024 * 1024,
+  /** Logs of one run that are kept: of more, those of the oldest attempts go. */
+  sessionLogsPerRun: 64,
+  /** How far back a log that is followed begins. */
+  liveLogTailLines: 2_000,
+  /** One line of a log that is followed; the rest of it is left out. */
+  liveLogLineMaxChars: 64 * 1024,
   /** How far a reader may be behind the bytes it reported as consumed. */
   readerCreditBytes: 256 * 1024,
   readerStuckMs: 60_000,

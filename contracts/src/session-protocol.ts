@@ -17,6 +17,7 @@ import { Traceparent } from "./trace.ts";
  *     revoke tokens    DELETE /runner/pools/:pool/runs/:runId/token                -> 204
  *     warm token       POST   /runner/pools/:pool/warm-token      WarmTokenAsk     -> SessionToken
  *     keep a log       PUT    /runner/pools/:pool/runs/:runId/logs/:attempt/:container  text/plain -> {key, sizeBytes}
+ *     a live log       GET    /runner/pools/:pool/runs/:runId/logs/:attempt/:container/live   a socket, see LogSourceMessage
  *     delete the logs  DELETE /runner/pools/:pool/runs/:runId/logs                 -> 204
  *
  * JSON answers are the bare objects named here. Refusals are problems `{code, message}` as everywhere: 401
@@ -40,6 +41,8 @@ export const sessionPaths = {
   logs: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/logs`,
   log: (pool: string, runId: string, attempt: number, container: string) =>
     `/runner/pools/${pool}/runs/${runId}/logs/${attempt}/${container}`,
+  liveLog: (pool: string, runId: string, attempt: number, container: string) =>
+    `/runner/pools/${pool}/runs/${runId}/logs/${attempt}/${container}/live`,
 } as const;
 
 const Key = z.string().min(1).max(200);
@@ -235,6 +238,17 @@ export const SessionRun = z.object({
 export type SessionRun = z.infer<typeof SessionRun>;
 
 /**
+ * Somebody wants to see what a container writes: open the socket of that log, unless it is open. A hint; who wants to see it
+ * asks again. No answer but the socket.
+ */
+export const LogFollow = z.object({
+  type: z.literal("log.follow"),
+  ...Attempt,
+  container: z.string().min(1).max(63),
+});
+export type LogFollow = z.infer<typeof LogFollow>;
+
+/**
  * From pool to operator. `run.changed` goes to every replica and is a hint: what changed while no socket was open is not
  * sent again, so an operator reads the runs of its open sessions after each `welcome`. `ack` confirms a report.
  */
@@ -242,6 +256,7 @@ export const PoolToOperator = z.discriminatedUnion("type", [
   z.object({ type: z.literal("welcome"), orgId: OrgId, pool: PoolName }),
   SessionStart,
   SessionStop,
+  LogFollow,
   z.object({ type: z.literal("run.changed"), run: SessionRun }),
   Ack,
 ]);
@@ -313,6 +328,33 @@ export const WarmTokenAsk = z.object({
   owners: z.array(z.string().min(1).max(253)).max(20),
 });
 export type WarmTokenAsk = z.infer<typeof WarmTokenAsk>;
+
+/**
+ * A container's log while it is written, on a socket of its own from the operator to the log's object:
+ *
+ *     from        <-   the first message; lines after this id are wanted, null: from `limits.liveLogTailLines` before the end
+ *     opened      ->   kubelet has it; or `refused`, and why, and the socket is closed
+ *     lines       ->   in order; redacted
+ *     taken       <-   so many characters of lines are stored: at most `limits.readerCreditBytes` may be on their way
+ *     end         ->   the container is over
+ *
+ * The id of a line is the time at which it was written in Unix microseconds, made larger than the id before where two would be
+ * the same: so a log that is read again gives the same ids, and whoever has an id can go on. The object closes the socket when nobody
+ * reads any more; when it breaks, the object asks for another.
+ */
+export const LogSourceMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("opened") }),
+  z.object({ type: z.literal("refused"), message: z.string().max(1024) }),
+  z.object({ type: z.literal("lines"), lines: z.array(z.tuple([z.int(), z.string()])) }),
+  z.object({ type: z.literal("end") }),
+]);
+export type LogSourceMessage = z.infer<typeof LogSourceMessage>;
+
+export const LogSinkMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("from"), after: z.int().nullable() }),
+  z.object({ type: z.literal("taken"), chars: z.int().nonnegative() }),
+]);
+export type LogSinkMessage = z.infer<typeof LogSinkMessage>;
 
 /**
  * The text of one container's log, at most `limits.sessionLogMaxBytes` (413), redacted by the sender; sent again it

@@ -1,5 +1,7 @@
 export * from "./archive/archived-log.ts";
 export * from "./archive/log-manifest.ts";
+export * from "./live-log/live-log-object.ts";
+export * from "./live-log/live-log-rpc.ts";
 export * from "./org/org-object.ts";
 export * from "./org/org-rpc.ts";
 export * from "./platform-env.ts";

@@ -1,3 +1,4 @@
+import type { LiveLogObject } from "./live-log/live-log-object.ts";
 import type { OrgObject } from "./org/org-object.ts";
 import type { PoolObject } from "./pool/pool-object.ts";
 import type { QuotaVars } from "./quotas.ts";
@@ -32,6 +33,7 @@ export interface PlatformEnv extends QuotaVars {
   readonly POOLS: DurableObjectNamespace<PoolObject>;
   readonly STREAMS: DurableObjectNamespace<StreamObject>;
   readonly ORGS: DurableObjectNamespace<OrgObject>;
+  readonly LIVE_LOGS: DurableObjectNamespace<LiveLogObject>;
   readonly SUBSCRIPTIONS: DurableObjectNamespace<SubscriptionsObject>;
   readonly DB: D1Database;
   readonly ARCHIVES: R2Bucket;
@@ -79,6 +81,8 @@ export const objectNames = {
   thread: (orgId: string, projectId: string) => `${orgId}/${projectId}`,
   org: (orgId: string) => orgId,
   pool: (orgId: string, pool: string) => `${orgId}/${pool}`,
+  liveLog: (orgId: string, runId: string, attempt: number, container: string) =>
+    `${orgId}/${runId}/${attempt}/${container}`,
   subscriptions: (orgId: string) => orgId,
   stream: (orgId: string, name: string) => `${orgId}/${name}`,
 } as const;

@@ -1,4 +1,5 @@
 import {
+  type LiveLogAddress,
   objectNames,
   type OrgRpc,
   type PlatformEnv,
@@ -31,6 +32,13 @@ export function orgObject(env: PlatformEnv, orgId: string): WithFetch<OrgRpc> {
 export function poolObject(env: PlatformEnv, orgId: string, pool: string): WithFetch<PoolRpc> {
   const stub: unknown = env.POOLS.getByName(objectNames.pool(orgId, pool));
   return stub as WithFetch<PoolRpc>;
+}
+
+export function liveLogObject(
+  env: PlatformEnv,
+  { orgId, runId, attempt, container }: Omit<LiveLogAddress, "pool">,
+): Pick<Fetcher, "fetch"> {
+  return env.LIVE_LOGS.getByName(objectNames.liveLog(orgId, runId, attempt, container));
 }
 
 export function streamObject(env: PlatformEnv, orgId: string, name: string): WithFetch<StreamRpc> {

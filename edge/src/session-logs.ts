@@ -1,6 +1,6 @@
-import type { PageQuery } from "@millrace/contracts";
+import { limits, type PageQuery } from "@millrace/contracts";
 import { d1 } from "@millrace/migrations";
-import { and, count, eq, lte } from "drizzle-orm";
+import { and, count, desc, eq, lte } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 
 const { sessionLogs } = d1;
@@ -19,12 +19,13 @@ export function sessionLogKey({ orgId, runId, attempt, container }: LogName): st
   return `${orgId}/runs/${runId}/attempt-${attempt}/logs/${container}.log`;
 }
 
+interface Stores {
+  readonly DB: D1Database;
+  readonly ARCHIVES: R2Bucket;
+}
+
 /** The row comes first: an object without one would never be found again. */
-export async function keepLog(
-  env: { readonly DB: D1Database; readonly ARCHIVES: R2Bucket },
-  row: SessionLogRow,
-  text: ArrayBuffer,
-): Promise<string> {
+export async function keepLog(env: Stores, row: SessionLogRow, text: ArrayBuffer): Promise<string> {
   await drizzle(env.DB)
     .insert(sessionLogs)
     .values(row)
@@ -35,7 +36,20 @@ export async function keepLog(
     .run();
   const key = sessionLogKey(row);
   await env.ARCHIVES.put(key, text);
+  await deleteSurplus(env, row);
   return key;
+}
+
+/** A run that is tried again and again does not fill the bucket: the newest attempts say most. */
+async function deleteSurplus(env: Stores, run: Run): Promise<void> {
+  const surplus = await drizzle(env.DB)
+    .select()
+    .from(sessionLogs)
+    .where(ofRun(run))
+    .orderBy(desc(sessionLogs.attempt), sessionLogs.container)
+    .limit(batch)
+    .offset(limits.sessionLogsPerRun);
+  await deleteAll(env, surplus);
 }
 
 const ofRun = ({ orgId, runId }: Run) =>
@@ -60,7 +74,15 @@ export async function listLogs(
   return { items, total: counted?.total ?? 0 };
 }
 
-type Stores = Parameters<typeof keepLog>[0];
+export async function isLogKept(db: D1Database, of: LogName): Promise<boolean> {
+  const [found] = await drizzle(db)
+    .select({ attempt: sessionLogs.attempt })
+    .from(sessionLogs)
+    .where(
+      and(ofRun(of), eq(sessionLogs.attempt, of.attempt), eq(sessionLogs.container, of.container)),
+    );
+  return found !== undefined;
+}
 
 /** All logs of a run; safe to die in. */
 export async function deleteLogs(env: Stores, run: Run): Promise<void> {
@@ -80,10 +102,11 @@ export async function deleteExpiredLogs(env: Stores, now: number): Promise<numbe
   return expired.length;
 }
 
+/** A log that was stored anew meanwhile keeps its row. */
 async function deleteAll({ DB, ARCHIVES }: Stores, rows: readonly SessionLogRow[]): Promise<void> {
   if (rows.length === 0) return;
   await ARCHIVES.delete(rows.map(sessionLogKey));
-  for (const { orgId, runId, attempt, container } of rows) {
+  for (const { orgId, runId, attempt, container, storedAt } of rows) {
     await drizzle(DB)
       .delete(sessionLogs)
       .where(
@@ -91,6 +114,7 @@ async function deleteAll({ DB, ARCHIVES }: Stores, rows: readonly SessionLogRow[
           ofRun({ orgId, runId }),
           eq(sessionLogs.attempt, attempt),
           eq(sessionLogs.container, container),
+          eq(sessionLogs.storedAt, storedAt),
         ),
       )
       .run();

@@ -6,6 +6,8 @@ export interface ReaderSource {
   /** Opens a reader at a cursor; null when the object refuses. */
   readonly open: (after: number) => Promise<WebSocket | null>;
   readonly project: (rows: string, after: number) => Frames;
+  /** Said last, when nothing follows. */
+  readonly ending?: string;
   /** The client has got everything, or is gone. */
   readonly left?: () => void;
   /** This long after its first frame the stream ends, between two frames, and the client goes on in another; unset: with the log. */
@@ -126,6 +128,8 @@ class SseBridge {
   }
 
   #end(): void {
+    const { ending } = this.#source;
+    if (ending !== undefined) this.#controller?.enqueue(encoder.encode(ending));
     this.leave();
     this.#controller?.close();
   }

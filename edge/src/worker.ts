@@ -5,6 +5,7 @@ import { consumeQueue } from "./queue.ts";
 import { pruneDeliveries } from "./webhooks/prune-deliveries.ts";
 
 export {
+  LiveLogObject,
   OrgObject,
   PoolObject,
   RunObject,

@@ -9,6 +9,8 @@ import { PageQuery } from "./query.ts";
 const tags = ["pools"];
 const runTags = ["runs"];
 
+const LineId = z.coerce.number().int().nonnegative();
+
 export const listPools = {
   method: "get",
   path: "/v1/pools",
@@ -66,7 +68,12 @@ export const getRunLog = {
   path: "/v1/projects/{projectId}/runs/{runId}/logs/{attempt}/{container}",
   operationId: "getRunLog",
   tags: runTags,
-  summary: "The text of one container's log.",
+  summary: "The text of one container's log, kept or as it is written.",
+  description:
+    "A log that is kept, which it is once its container is over, is answered as `text/plain`, with ranges and an ETag. Before that there is nothing to be had but with `follow=true`: " +
+    "then each line is an event `log`, with the line's id, as the container writes it, from up to 2,000 lines before now. `gap` says that lines are missing between two, since the client was too slow or came too late; " +
+    "`end` is the last: the container is over, and the log is kept a moment later. A stream that breaks goes on with `Last-Event-ID`, or `after`. " +
+    "`unavailable`: the container has not started, or the operator of its cluster is not connected; try again.",
   security: withKey,
   request: {
     params: runParams.extend({
@@ -79,9 +86,25 @@ export const getRunLog = {
         .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "must be a container's name")
         .meta({ description: "Name of the container." }),
     }),
+    query: z.object({
+      follow: z
+        .enum(["true", "false"])
+        .optional()
+        .meta({ description: "Of a log that is not kept yet: what its container writes." }),
+      after: LineId.optional().meta({ description: "Only lines after this id; with `follow`." }),
+    }),
+    headers: z.object({
+      "last-event-id": LineId.optional().meta({ description: "Wins over `after`." }),
+    }),
   },
   responses: {
-    200: { description: "The log.", content: { "text/plain": { schema: z.string() } } },
+    200: {
+      description: "The log; with `follow`, what is written.",
+      content: {
+        "text/plain": { schema: z.string() },
+        "text/event-stream": { schema: z.string() },
+      },
+    },
     206: {
       description: "The part of it that `Range` asked for.",
       content: { "text/plain": { schema: z.string() } },

@@ -1,5 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-import { RunnerToPool, type SessionRun, type SessionStop } from "@millrace/contracts";
+import {
+  type LogFollow,
+  RunnerToPool,
+  type SessionRun,
+  type SessionStop,
+} from "@millrace/contracts";
 import { poolMigrations } from "@millrace/migrations";
 import { applyMigrations } from "../migrate.ts";
 import type { PlatformEnv } from "../platform-env.ts";
@@ -97,6 +102,11 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
 
   async runChanged(run: SessionRun): Promise<void> {
     for (const socket of this.#operators.sockets()) tell(socket, { type: "run.changed", run });
+  }
+
+  async followLog(log: Omit<LogFollow, "type">): Promise<boolean> {
+    const leader = this.#operators.leader();
+    return leader !== null && tell(leader, { type: "log.follow", ...log });
   }
 
   async view(): Promise<PoolView> {

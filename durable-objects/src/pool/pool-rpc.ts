@@ -1,4 +1,4 @@
-import type { PoolStatus, RunSpec, SessionRun, SessionStop } from "@millrace/contracts";
+import type { LogFollow, PoolStatus, RunSpec, SessionRun, SessionStop } from "@millrace/contracts";
 
 /** A run that wants a runner. Asked twice, it waits once. */
 export interface WaitingRun {
@@ -20,6 +20,8 @@ export interface PoolRpc {
   stopSession(stop: Omit<SessionStop, "type" | "key">): Promise<void>;
   /** Tells the operators that are connected. */
   runChanged(run: SessionRun): Promise<void>;
+  /** Has the operator open the socket of a log; false: none is connected. A hint. */
+  followLog(log: Omit<LogFollow, "type">): Promise<boolean>;
   /** How the pool is now. */
   view(): Promise<PoolView>;
 }

@@ -1,4 +1,4 @@
-import { type SessionRun, sessionFinalizer, sessionPod } from "@millrace/contracts";
+import { type SessionRun, sessionFinalizer } from "@millrace/contracts";
 import { type Span, within } from "@millrace/telemetry";
 import { settle } from "../edge/edge-answer.ts";
 import type { EdgeHttp } from "../edge/edge-http.ts";
@@ -7,11 +7,11 @@ import { addFinalizer, removeFinalizer } from "../kube/finalizers.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 import { childName } from "./child-name.ts";
 import { kinds } from "./children.ts";
-import type { Facts, Pod } from "./facts.ts";
+import type { Facts } from "./facts.ts";
 import { makeRunCreate } from "./make-run-create.ts";
 import type { Change } from "./plan.ts";
 import { isAdopted } from "./pod-facts.ts";
-import { readPodLog } from "./pod-log.ts";
+import type { LogKeeper } from "../session-logs/log-keeper.ts";
 import { makeTokenPatch } from "./resources/make-secret.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SessionSettings } from "./session-settings.ts";
@@ -25,6 +25,7 @@ export interface ApplyTools {
   readonly edge: EdgeHttp;
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
+  readonly logs: Pick<LogKeeper, "keep">;
   readonly sawRun: (run: SessionRun) => void;
   /** The platform has no lease to ask for: what a leader of yesterday decided is not told to it. */
   readonly assertHeld: () => void;
@@ -40,8 +41,6 @@ export interface Outcome {
   readonly run?: SessionRun;
   readonly refusal?: Refusal;
 }
-
-const logBytes = 4 * 1024 * 1024;
 
 /** Carries the changes out in order. Throws where another try can help. */
 export async function apply(
@@ -88,6 +87,7 @@ const appliers: { readonly [K in Change["kind"]]: Applier<Extract<Change, { kind
     const { namespace, name } = session.metadata;
     await api.delete(kinds.job, { namespace, name: childName(name, attempt) });
   },
+  "keep-logs": keepLogs,
   "clear-attempt": clearAttempt,
   "revoke-tokens": async (_facts, { runId }, { edge }) => {
     settle(await edge.revokeTokens(runId), "revoke the run's tokens");
@@ -148,37 +148,28 @@ async function renewToken(
   await api.patch(kinds.secret, ref, makeTokenPatch(fresh.token, fresh.expiresInMs, facts.now));
 }
 
-async function clearAttempt(
-  facts: Facts,
-  change: Extract<Change, { kind: "clear-attempt" }>,
-  tools: ApplyTools,
+async function keepLogs(
+  { session, pod: current }: Facts,
+  { runId, attempt, podName }: Extract<Change, { kind: "keep-logs" }>,
+  { api, logs }: ApplyTools,
 ): Promise<void> {
-  const { api } = tools;
-  const { namespace, name } = facts.session.metadata;
-  const { attempt, runId, podName } = change;
-  const pod =
-    podName === undefined ? undefined : await api.get(kinds.pod, { namespace, name: podName });
-  if (pod && runId !== undefined) await keepLog(facts, { runId, attempt, pod }, tools);
-  const ref = { namespace, name: childName(name, attempt) };
-  await api.delete(kinds.job, ref);
-  // A Job's pods go with it.
-  if (pod && isAdopted(pod)) await api.delete(kinds.pod, pod.metadata);
-  await api.delete(kinds.secret, ref);
+  const ref = { namespace: session.metadata.namespace, name: podName };
+  const pod = current?.metadata.name === podName ? current : await api.get(kinds.pod, ref);
+  if (pod) await logs.keep({ session, runId, attempt, pod });
 }
 
-/** Days are kept at the edge; none means that the log goes with the pod. */
-export async function keepLog(
-  { session }: Pick<Facts, "session">,
-  of: { readonly runId: string; readonly attempt: number; readonly pod: Pod },
-  { api, edge, recorder }: Pick<ApplyTools, "api" | "edge" | "recorder">,
+/** The Job last: as long as it is there, so is its pod, and what was done to its logs can be done again. */
+async function clearAttempt(
+  { session }: Facts,
+  { attempt, podName }: Extract<Change, { kind: "clear-attempt" }>,
+  { api }: ApplyTools,
 ): Promise<void> {
-  const days = session.spec.retention.logs;
-  if (days === 0) return;
-  const text = await readPodLog(api, of.pod, { limitBytes: logBytes });
-  if (text === undefined) return;
-  const at = { runId: of.runId, attempt: of.attempt, container: sessionPod.container };
-  const kept = await edge.keepLog(at, text, days * 86_400);
-  if (settle(kept, "keep the log") !== undefined || kept.ok) return;
-  const note = `The log of attempt ${of.attempt} was not kept: ${kept.message}`;
-  recorder.record(session, { type: "Warning", action: "KeepLog", reason: "LogNotKept", note });
+  const { namespace, name } = session.metadata;
+  const ref = { namespace, name: childName(name, attempt) };
+  const pod =
+    podName === undefined ? undefined : await api.get(kinds.pod, { namespace, name: podName });
+  if (pod && isAdopted(pod)) await api.delete(kinds.pod, pod.metadata);
+  await api.delete(kinds.secret, ref);
+  // A Job's pods go with it.
+  await api.delete(kinds.job, ref);
 }

@@ -17,8 +17,11 @@ import type { ControllerParts } from "../make-controllers.ts";
 import { type Children, makeChildren, wakeByChildren } from "./children.ts";
 import { type Identities, makeIdentities } from "./identities.ts";
 import { type PoolTools, obeyStart, obeyStop } from "./obey-pool.ts";
+import { findAttempt } from "./observe.ts";
 import { reconcile } from "./reconcile.ts";
 import { RunViews } from "./run-views.ts";
+import { LiveLogs } from "../session-logs/live-logs.ts";
+import { LogKeeper } from "../session-logs/log-keeper.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import type { Session } from "./session.ts";
 import { commandSpan } from "./spans.ts";
@@ -59,6 +62,8 @@ export class SessionController implements Controller {
   readonly #written = new WrittenStatus();
   readonly #runs = new RunViews((run) => this.#wakeRun(run));
   readonly #identities: Identities;
+  readonly #logs: LogKeeper;
+  readonly #liveLogs: LiveLogs;
   readonly #socket: OperatorSocket;
   readonly #inner: Controller;
   /** Of the time in which this replica leads. */
@@ -82,6 +87,12 @@ export class SessionController implements Controller {
     const onOpen = (isOpen: boolean): void => metrics.socketConnected.set(isOpen ? 1 : 0);
     const socket = { url, pool, token, version, operatorId: randomUUID(), log, onOpen };
     this.#socket = new OperatorSocket(socket, this.#handler());
+    this.#logs = new LogKeeper({
+      ...options,
+      onSettled: ({ metadata }) => this.#queue.add(keyOf(metadata)),
+    });
+    const find = (runId: string, attempt: number) => findAttempt(this.#children, runId, attempt);
+    this.#liveLogs = new LiveLogs({ ...options, url, find });
     this.#inner = this.#makeInner();
     metrics.countSessionsBy(() => this.#phases());
     wakeByChildren(this.#children, (key) => this.#queue.add(key));
@@ -89,6 +100,7 @@ export class SessionController implements Controller {
       if (type !== "deleted") return;
       const { runId } = (object.status ?? {}) as { readonly runId?: string };
       this.#written.forget(object.metadata.uid);
+      this.#logs.forget(object.metadata.uid);
       this.#runs.forgetSession(object.metadata.uid, runId);
     });
   }
@@ -104,6 +116,8 @@ export class SessionController implements Controller {
     // Another replica may have led since these were told.
     this.#runs.forgetAll();
     this.#api = this.#options.api.with({ signal, guard: assertHeld });
+    this.#logs.lead({ api: this.#api, signal });
+    this.#liveLogs.lead({ api: this.#api, signal });
     this.#socket.setLeader(true);
     this.#socket.open();
     try {
@@ -127,6 +141,7 @@ export class SessionController implements Controller {
       recorder,
       settings,
       tracer,
+      logs: this.#logs,
       send: this.#send,
       warmed: (result: "hit" | "miss") => metrics.warmPoolHits.inc({ result }),
       entered: (session: Session, status: AgenticSessionStatus) => this.#entered(session, status),
@@ -151,6 +166,7 @@ export class SessionController implements Controller {
         within(commandSpan(this.#options.tracer, start), () => obeyStart(start, this.#poolTools())),
       stop: (stop) => obeyStop(stop, this.#poolTools()),
       changed: this.#runs.put,
+      follow: (log) => this.#liveLogs.follow(log),
       welcome: () => {
         this.#runs.forgetAll();
         for (const key of this.#children.sessions.cache.keys()) this.#queue.add(key);

@@ -18,22 +18,17 @@ export function decideAttempt(facts: Facts, runId: string, wish: readonly Change
   const found = runChecks(facts);
   const failure = found.find(({ failsAt }) => failsAt <= facts.now);
   if (failure) return failed(facts, runId, failure);
-  if (!wasStarted(facts)) return decideStart(facts, runId, wish, found);
+  if (!wasStarted(facts)) return decideStart(facts, wish, found);
   return underWay(facts, runId, wish, found);
 }
 
-function decideStart(
-  facts: Facts,
-  runId: string,
-  wish: readonly Change[],
-  found: readonly Found[],
-): Plan {
+function decideStart(facts: Facts, wish: readonly Change[], found: readonly Found[]): Plan {
   const { attempt, others, session } = facts;
   const creating = { reason: "Creating", message: "The pod is being made" };
   const told = hintOf(found) ?? creating;
   // Two pods must not write into one volume; on a volume of its own the fence alone is enough.
   const isShared = session.spec.storage.mode === "persistent";
-  const changes: Change[] = [...wish, ...clearOthers(facts, runId)];
+  const changes: Change[] = [...wish, ...clearOthers(facts)];
   if (isShared && others.some(({ isAlive }) => isAlive)) {
     const message = "An earlier attempt's pod still holds the volume";
     const status = makeStatus(facts, { phase: "Pending", reason: "VolumeInUse", message });
@@ -57,7 +52,7 @@ function underWay(
   found: readonly Found[],
 ): Plan {
   const { attempt, now } = facts;
-  const changes: Change[] = [...wish, ...clearOthers(facts, runId)];
+  const changes: Change[] = [...wish, ...clearOthers(facts)];
   if (now >= tokenRenewAt(facts)) changes.push({ kind: "renew-token", runId, attempt });
   return {
     changes,

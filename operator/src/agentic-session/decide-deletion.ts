@@ -1,6 +1,7 @@
 import { isOver, sessionFinalizer } from "@millrace/contracts";
 import { hasFinalizer } from "../kube/finalizers.ts";
 import { settled } from "../kube/controller.ts";
+import { isSettled } from "../session-logs/keeping.ts";
 import { clearOthers } from "./clear-attempts.ts";
 import type { Facts } from "./facts.ts";
 import { makeStatus } from "./make-status.ts";
@@ -29,7 +30,7 @@ export function decideDeletion(facts: Facts): Plan {
   const runId = runIdOf(facts);
   if (isRunOpen(facts) && runId !== undefined) return { ...waits, changes: endRun(facts, runId) };
   if (facts.pod && !isPodOver(facts.pod)) return { ...waits, changes: endPod(facts) };
-  return { changes: finish(facts, runId), status, requeue: settled };
+  return { ...waits, changes: finish(facts, runId) };
 }
 
 function endRun(facts: Facts, runId: string): readonly Change[] {
@@ -52,13 +53,19 @@ function finish(facts: Facts, runId: string | undefined): readonly Change[] {
   const { attempt, pod, job, secret } = facts;
   const changes: Change[] = [];
   if (job || pod || secret) {
-    changes.push({ kind: "clear-attempt", runId, attempt, podName: pod?.metadata.name });
+    changes.push({ kind: "clear-attempt", attempt, podName: pod?.metadata.name });
   }
   if (runId !== undefined) {
-    changes.push(...clearOthers(facts, runId), { kind: "revoke-tokens", runId });
+    changes.push(...clearOthers(facts), { kind: "revoke-tokens", runId });
     if (facts.session.spec.retention.logs === 0) changes.push({ kind: "delete-logs", runId });
   }
   return [...changes, { kind: "remove-finalizer" }];
+}
+
+function unkept({ attempt, logs, others }: Facts): readonly number[] {
+  return [...others, { attempt, logs }]
+    .filter((one) => !isSettled(one.logs))
+    .map((one) => one.attempt);
 }
 
 function giveUp(facts: Facts): readonly Change[] {
@@ -69,6 +76,7 @@ function giveUp(facts: Facts): readonly Change[] {
     ...(facts.pod && !isPodOver(facts.pod)
       ? [`pod ${facts.pod.metadata.name} may be running`]
       : []),
+    ...unkept(facts).map((attempt) => `logs of attempt ${attempt} are not kept`),
   ];
   const what = left.length > 0 ? left.join("; ") : "its logs and tokens";
   const note = `Deleted after ${deletionMs / 1000} s with this left: ${what}`;

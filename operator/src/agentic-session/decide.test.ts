@@ -71,7 +71,7 @@ const rows: readonly Row[] = [
       }),
       job: undefined,
       pod: undefined,
-      others: [{ attempt: 0, podName: "old", isAlive: true }],
+      others: [{ attempt: 0, podName: "old", isAlive: true, logs: { kind: "nothing" } }],
     },
     changes: ["clear-attempt"],
     told: "Pending/VolumeInUse",

@@ -7,6 +7,7 @@ import { decideAttempt } from "./decide-attempt.ts";
 import { decideDeletion } from "./decide-deletion.ts";
 import { type Facts, isToAdopt } from "./facts.ts";
 import { decideAdoption } from "./decide-adoption.ts";
+import { withLogs } from "./decide-logs.ts";
 import { type Told, makeStatus } from "./make-status.ts";
 import type { Session } from "./session.ts";
 import type { Change, Plan } from "./plan.ts";
@@ -20,7 +21,7 @@ const lookAgainMs = 15_000;
 
 /** What to do about a session, what to say of it, and when to look again. Pure. */
 export function decide(facts: Facts): Plan {
-  const plan = decideAny(facts);
+  const plan = withLogs(facts, decideAny(facts));
   const { stalePod } = facts;
   if (!stalePod || stalePod.metadata.deletionTimestamp !== undefined) return plan;
   const end = { kind: "delete-pod", podName: stalePod.metadata.name, graceSeconds: 5 } as const;
@@ -40,10 +41,10 @@ function decideLife(facts: Facts): Plan {
   const { run, session } = facts;
   const runId = runIdOf(facts);
   if (runId === undefined) return decideCreation(facts);
-  if (run && isOver(run.status)) return decideOver(facts, run, runId);
+  if (run && isOver(run.status)) return decideOver(facts, run);
   const wish = decideWish(facts, runId);
   if (facts.attempt === 0 || facts.attempt <= (session.status?.endedAttempt ?? 0)) {
-    return decideBetween(facts, runId, wish);
+    return decideBetween(facts, wish);
   }
   return decideAttempt(facts, runId, wish);
 }
@@ -90,10 +91,10 @@ function decideWish(facts: Facts, runId: string): readonly Change[] {
 const isIdle = ({ status }: Session): boolean => status?.reason === "Inactive";
 
 /** No attempt is under way: the platform has not asked for the first, or the last is over. */
-function decideBetween(facts: Facts, runId: string, wish: readonly Change[]): Plan {
+function decideBetween(facts: Facts, wish: readonly Change[]): Plan {
   const told = facts.run?.status === "waiting" ? whilePaused(facts) : whileQueued(facts);
   return {
-    changes: [...wish, ...clearOthers(facts, runId), ...clearCurrent(facts, runId)],
+    changes: [...wish, ...clearOthers(facts), ...clearCurrent(facts)],
     status: makeStatus(facts, told),
     requeue: settled,
   };
@@ -119,11 +120,11 @@ function whileQueued(facts: Facts): Told {
   return { phase, reason: "Queued", message: "Waiting for the platform to start the run" };
 }
 
-function decideOver(facts: Facts, run: SessionRun, runId: string): Plan {
+function decideOver(facts: Facts, run: SessionRun): Plan {
   const { pod, now } = facts;
   const until = (run.completedAt ?? now) + archiveMs;
   const isBusy = pod !== undefined && facts.attempt > 0 && isAlive(facts) && now < until;
-  const changes = isBusy ? [] : [...clearOthers(facts, runId), ...clearCurrent(facts, runId)];
+  const changes = isBusy ? [] : [...clearOthers(facts), ...clearCurrent(facts)];
   const requeue = isBusy ? ({ kind: "at", at: until } as const) : settled;
   return { changes, status: makeStatus(facts, outcomeOf(run)), requeue };
 }

@@ -7,6 +7,7 @@ import type {
 } from "@kubernetes/client-node";
 import type { SessionEvidence, SessionRun } from "@millrace/contracts";
 import type { Stored } from "../kube/kind.ts";
+import type { Keeping } from "../session-logs/keeping.ts";
 import type { Session } from "./session.ts";
 
 export type Job = Stored<V1Job>;
@@ -30,6 +31,7 @@ export interface OtherAttempt {
   readonly podName: string | undefined;
   /** Its pod may still execute something. */
   readonly isAlive: boolean;
+  readonly logs: Keeping;
 }
 
 /** Everything that is known of one session's current attempt. Times are Unix ms. */
@@ -59,6 +61,8 @@ export interface Facts {
   readonly acked: ReadonlySet<string>;
   /** Last lines of the runner's log, where the container is over. */
   readonly logTail: string | undefined;
+  /** What becomes of the logs of the attempt's pod. */
+  readonly logs: Keeping;
 }
 
 /** Something that keeps an attempt from executing: a failure from `failsAt` on, before that only worth saying. */

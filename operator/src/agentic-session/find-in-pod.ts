@@ -1,4 +1,4 @@
-import { type SessionEvidence, sessionExitCode } from "@millrace/contracts";
+import { makeRedactor, type SessionEvidence, sessionExitCode } from "@millrace/contracts";
 import { type Facts, type Finding, awaitsClaim, startDeadline, wasStarted } from "./facts.ts";
 import {
   disruptionOf,
@@ -16,6 +16,9 @@ type Find = (facts: Facts) => Finding | undefined;
 /** The runner says itself how a run ends, and that may still be on its way when its container is over. */
 const lastWordMs = 10_000;
 
+/** What kubelet quotes of a container may be anything that it wrote. */
+const shapes = makeRedactor([]);
+
 /** A finding about the pod that is a failure now, unless `failsAt` says later. */
 export function inPod(
   facts: Facts,
@@ -24,14 +27,15 @@ export function inPod(
 ): Finding {
   const { failsAt = facts.now, ...evidence } = more;
   const { pod } = facts;
+  const detail = evidence.detail === undefined ? undefined : shapes.text(evidence.detail);
   return {
-    message: message.slice(0, 1024),
+    message: shapes.text(message).slice(0, 1024),
     failsAt,
     evidence: {
       ...evidence,
       ...(pod && { podName: pod.metadata.name }),
       ...(pod?.spec?.nodeName !== undefined && { nodeName: pod.spec.nodeName }),
-      ...(evidence.detail !== undefined && { detail: evidence.detail.slice(0, 4096) }),
+      ...(detail !== undefined && { detail: detail.slice(0, 4096) }),
     },
   };
 }

@@ -7,6 +7,7 @@ import {
 import { type Condition, setCondition } from "../kube/conditions.ts";
 import { type Facts, isConnected } from "./facts.ts";
 import { conditionOf } from "./pod-facts.ts";
+import { judgeRetained } from "./retained.ts";
 import { runIdOf } from "./run-id.ts";
 
 export interface Told {
@@ -105,6 +106,7 @@ function makeConditions(facts: Facts, told: Told): Condition[] {
     ["VolumeReady", volumeReady(facts)],
     ["PodScheduled", podScheduled(facts)],
     ["RunnerConnected", runnerConnected(facts)],
+    ["Retained", judgeRetained(facts)],
     ["Ready", ready(told)],
   ];
   let conditions = (facts.session.status?.conditions ?? []) as readonly Condition[];

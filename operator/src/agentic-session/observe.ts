@@ -1,13 +1,21 @@
-import { type SessionRun, attemptLabel, secretLabel } from "@millrace/contracts";
-import { isApiError } from "../kube/api-error.ts";
+import { text } from "node:stream/consumers";
+import {
+  type SessionRun,
+  attemptLabel,
+  makeRedactor,
+  secretLabel,
+  sessionPod,
+} from "@millrace/contracts";
+import { ApiError, isApiError } from "../kube/api-error.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
+import { type Keeping, keepingOf } from "../session-logs/keeping.ts";
 import { childName } from "./child-name.ts";
 import { type Children, kinds } from "./children.ts";
 import type { Facts, Job, OtherAttempt, Pod, Secret, StopBy, Warning } from "./facts.ts";
 import { isAdopted, isPodOver, runnerEnd } from "./pod-facts.ts";
-import { readPodLog } from "./pod-log.ts";
+import { openLog } from "../session-logs/open-log.ts";
 import { annotations } from "./resources/annotations.ts";
-import type { Session } from "./session.ts";
+import { type Session, readSession } from "./session.ts";
 
 const tailLines = 20;
 const tailBytes = 2048;
@@ -18,6 +26,10 @@ export interface ObserveOptions {
   readonly now: number;
   readonly run: SessionRun | undefined;
   readonly acked: ReadonlySet<string>;
+  /** What must not be shown of what its pod has written. */
+  readonly hiddenValues: (session: Session, attempt: number) => Promise<readonly string[]>;
+  /** What the keeper of logs knows of an attempt of this session. */
+  readonly keeping: (attempt: number, pod: Pod | undefined) => Keeping | undefined;
 }
 
 /** Everything that is known about a session's current attempt. */
@@ -26,9 +38,11 @@ export async function observe(session: Session, options: ObserveOptions): Promis
   const secrets = children.secrets.cache.by("owner", session.metadata.uid);
   const known = session.status?.attempt ?? 0;
   const attempt = Math.max(known, 0, ...secrets.map(attemptOf));
+  // Before anything is waited for: an attempt that is asked for meanwhile would be taken for one that is left over.
+  const pods = podsOf(session, children);
+  const others = othersOf(session, attempt, pods, options);
   const { job, secret } = await attemptObjects(session, attempt, options);
   const warmPod = warmPodOf(session, attempt, secret);
-  const pods = podsOf(session, children);
   const ours = pods.filter((one) => attemptOf(one) === attempt);
   const isStale = (one: Pod) => isAdopted(one) && one.metadata.name !== warmPod;
   const pod = await currentPod(
@@ -56,13 +70,27 @@ export async function observe(session: Session, options: ObserveOptions): Promis
     secretProblem: await secretProblemOf(session, options.api),
     isNamespaceTerminating: await isTerminating(session, options),
     stopBy: stopByOf(secret),
-    others: othersOf(session, attempt, pods, children),
-    logTail: await logTailOf(pod, options.api),
+    others,
+    logTail: await logTailOf({ session, attempt, pod }, options),
+    logs: logsOf({ session, attempt, pod }, options),
   };
 }
 
 export function attemptOf(object: { readonly metadata: Secret["metadata"] }): number {
   return Number(object.metadata.labels?.[attemptLabel] ?? 0);
+}
+
+/** The session that executes a run, and the pod of an attempt, as the caches have them; undefined: no such session. */
+export function findAttempt(
+  children: Children,
+  runId: string,
+  attempt: number,
+): { readonly session: Session; readonly pod: Pod | undefined } | undefined {
+  const [stored] = children.sessions.cache.by("run", runId);
+  const session = stored && readSession(stored);
+  if (!session) return undefined;
+  const pods = podsOf(session, children).filter((one) => attemptOf(one) === attempt);
+  return { session, pod: pods.find((one) => !isPodOver(one)) ?? pods[0] };
 }
 
 /** A cache may lag behind what this operator wrote itself: that something is gone is asked of the API server. */
@@ -147,9 +175,10 @@ function othersOf(
   session: Session,
   attempt: number,
   pods: readonly Pod[],
-  { jobs, secrets }: Children,
+  options: ObserveOptions,
 ): readonly OtherAttempt[] {
   const { uid } = session.metadata;
+  const { jobs, secrets } = options.children;
   const left = [...jobs.cache.by("owner", uid), ...secrets.cache.by("owner", uid), ...pods].map(
     attemptOf,
   );
@@ -162,8 +191,18 @@ function othersOf(
         attempt: one,
         podName: pod?.metadata.name,
         isAlive: pod !== undefined && !isPodOver(pod),
+        logs: logsOf({ session, attempt: one, pod }, options),
       };
     });
+}
+
+/** Nothing is kept of a session that wants nothing kept. */
+function logsOf(
+  { session, attempt, pod }: Pick<Facts, "session" | "attempt" | "pod">,
+  { keeping }: ObserveOptions,
+): Keeping {
+  if (session.spec.retention.logs === 0) return { kind: "nothing" };
+  return keepingOf(pod, keeping(attempt, pod));
 }
 
 function warningsOf(children: Children, about: Pick<Facts, "job" | "pod" | "claim">) {
@@ -207,9 +246,25 @@ function stopByOf(secret: Secret | undefined): StopBy | undefined {
   return by === "cancel" || by === "stop" || by === "fence" ? by : undefined;
 }
 
-async function logTailOf(pod: Pod | undefined, api: KubeClient): Promise<string | undefined> {
+async function logTailOf(
+  { session, attempt, pod }: Pick<Facts, "session" | "attempt" | "pod">,
+  { api, hiddenValues }: ObserveOptions,
+): Promise<string | undefined> {
   const end = runnerEnd(pod);
   if (!pod || !end || end.exitCode === 0) return undefined;
-  const tail = await readPodLog(api, pod, { tailLines, limitBytes: tailBytes });
-  return tail ?? end.message;
+  const tail = (await readTail(pod, api)) ?? end.message;
+  if (tail === undefined) return undefined;
+  return makeRedactor(await hiddenValues(session, attempt)).text(tail);
+}
+
+/** Undefined: kubelet has removed it, the node is gone, or the container never started. Throws when nobody could say. */
+async function readTail({ metadata }: Pod, api: KubeClient): Promise<string | undefined> {
+  const { container } = sessionPod;
+  try {
+    const body = await openLog(api, metadata, { container, tailLines, limitBytes: tailBytes });
+    return await text(body);
+  } catch (error) {
+    if (error instanceof ApiError && error.status !== 0 && error.status !== 429) return undefined;
+    throw error;
+  }
 }

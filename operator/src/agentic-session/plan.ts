@@ -18,10 +18,16 @@ export type Change =
   | { readonly kind: "delete-pod"; readonly podName: string; readonly graceSeconds: number }
   /** The Job alone, so that it makes no pod any more. */
   | { readonly kind: "delete-job"; readonly attempt: number }
-  /** Keeps the pod's log first, then takes away Job, pod and Secret. */
+  /** Begins to bring the pod's logs to the platform, and to follow those that are still written. */
+  | {
+      readonly kind: "keep-logs";
+      readonly runId: string;
+      readonly attempt: number;
+      readonly podName: string;
+    }
+  /** Takes away Job, pod and Secret. */
   | {
       readonly kind: "clear-attempt";
-      readonly runId: string | undefined;
       readonly attempt: number;
       readonly podName: string | undefined;
     }

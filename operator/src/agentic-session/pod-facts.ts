@@ -38,6 +38,18 @@ export function runnerSince(pod: Pod | undefined): string | undefined {
   return running?.startedAt ?? terminated?.startedAt;
 }
 
+/** Containers that have written a log, or may have: those that run and those that have ended. */
+export function startedContainers(
+  pod: Pod,
+): readonly { readonly name: string; readonly isRunning: boolean }[] {
+  return allContainers(pod).flatMap(({ name, state, lastState }) => {
+    const isStarted = state?.running ?? state?.terminated ?? lastState?.terminated;
+    return isStarted ? [{ name, isRunning: state?.running !== undefined }] : [];
+  });
+}
+
+export const hasStarted = (pod: Pod): boolean => startedContainers(pod).length > 0;
+
 /** Nothing of it executes any more; false also for a pod that nobody can say this of. */
 export function isPodOver(pod: Pod | undefined): boolean {
   const phase = pod?.status?.phase;

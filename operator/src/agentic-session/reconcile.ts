@@ -23,6 +23,8 @@ import type { RunViews } from "./run-views.ts";
 import { runIdOf } from "./run-id.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { inactiveAt } from "./wishes.ts";
+import { hiddenValues } from "../session-logs/hidden-values.ts";
+import type { LogKeeper } from "../session-logs/log-keeper.ts";
 import { type Session, readSession } from "./session.ts";
 import {
   endReconcile,
@@ -43,6 +45,7 @@ export interface ReconcileTools {
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
   readonly tracer: Tracer;
+  readonly logs: LogKeeper;
   readonly send: (report: SessionReport, span: Span) => void;
   readonly warmed: (result: "hit" | "miss") => void;
   readonly entered: (session: Session, status: AgenticSessionStatus) => void;
@@ -61,7 +64,15 @@ export async function reconcile(
   const now = Date.now();
   const run = await viewRun(session, tools);
   const acked = tools.runs.confirmed(session.metadata.uid);
-  const facts = await observe(session, { api, children: tools.children, now, run, acked });
+  const facts = await observe(session, {
+    api,
+    children: tools.children,
+    now,
+    run,
+    acked,
+    hiddenValues: (of, attempt) => hiddenValues(of, attempt, tools.settings, api),
+    keeping: (attempt, pod) => tools.logs.of(session, attempt, pod),
+  });
   const plan = decide(facts);
   const span = reconcileSpan(tools.tracer, facts);
   try {

@@ -21,6 +21,9 @@ const passing: ReadonlySet<string> = new Set([
   "internal",
 ]);
 
+/** Another try can help. */
+export const isPassing = (code: string): boolean => passing.has(code);
+
 /** The value; undefined for a refusal that stays one. Throws where another try can help. */
 export function settle<T>(answer: EdgeAnswer<T>, what: string): T | undefined {
   if (answer.ok) return answer.value;

@@ -22,7 +22,7 @@ interface Call<T> {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly json?: unknown;
-  readonly text?: string;
+  readonly text?: Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly schema: z.ZodType<T>;
 }
@@ -82,7 +82,7 @@ export class EdgeHttp {
 
   keepLog(
     of: { readonly runId: string; readonly attempt: number; readonly container: string },
-    text: string,
+    text: Uint8Array<ArrayBuffer>,
     retainSeconds: number,
   ): Promise<EdgeAnswer<unknown>> {
     const path = sessionPaths.log(this.#options.pool, of.runId, of.attempt, of.container);

@@ -1,4 +1,5 @@
 import {
+  type LogFollow,
   type Logger,
   type OperatorToPool,
   type PoolStatus,
@@ -32,6 +33,8 @@ export interface PoolHandler {
   readonly start: (start: SessionStart) => Promise<void>;
   readonly stop: (stop: SessionStop) => Promise<void>;
   readonly changed: (run: SessionRun) => void;
+  /** Somebody wants to see a log. */
+  readonly follow: (log: LogFollow) => void;
   /** A connection stands: what changed without one was not told. */
   readonly welcome: () => void;
   readonly confirmed: (key: string) => void;
@@ -159,6 +162,9 @@ export class OperatorSocket {
         return;
       case "run.changed":
         this.#handler.changed(message.run);
+        return;
+      case "log.follow":
+        if (this.#isLeader) this.#handler.follow(message);
         return;
       case "ack":
         this.#outbox.confirm(message.key);

@@ -1,11 +1,9 @@
 import { type Logger, sessionLabel, warmPoolLabel } from "@millrace/contracts";
-import { keepLog } from "../agentic-session/apply.ts";
 import { childName } from "../agentic-session/child-name.ts";
 import { kinds } from "../agentic-session/children.ts";
 import type { Pod } from "../agentic-session/facts.ts";
 import { isPodOver } from "../agentic-session/pod-facts.ts";
 import { attemptOf } from "../agentic-session/observe.ts";
-import { annotations } from "../agentic-session/resources/annotations.ts";
 import { type Session, type StoredSession, readSession } from "../agentic-session/session.ts";
 import type { EdgeHttp } from "../edge/edge-http.ts";
 import { type Clock, sleep } from "../kube/clock.ts";
@@ -13,6 +11,7 @@ import type { EventRecorder } from "../kube/event-recorder.ts";
 import { type Kind, type KubeObject, keyOf } from "../kube/kind.ts";
 import type { KubeClient, ListOptions, Page } from "../kube/kube-client.ts";
 import { eachOf } from "./each-of.ts";
+import { keepLogs } from "./keep-logs.ts";
 
 export interface ClearOptions {
   readonly api: KubeClient;
@@ -50,13 +49,14 @@ export async function clearPods(
     await untilNone("runners that have not ended yet", isWorking, { ...options, until });
   }
   const pods = await listPods(options);
-  if (options.edgeAnswers) await keepLogs(sessions, pods, options);
+  const areKept = options.edgeAnswers ? await keepLogs(sessions, pods, options) : undefined;
   await eachOf(jobs, async ({ metadata }) => void (await api.delete(kinds.job, metadata)));
   // A Job's pods go with it, but only when the garbage collector comes.
   await eachOf(pods, async ({ metadata }) => {
     if (metadata.deletionTimestamp === undefined) await api.delete(kinds.pod, metadata);
   });
   const left = await untilNone("pods that are still there", () => true, options);
+  await areKept?.();
   await eachOf(sessions, (session) => deleteTokens(session, jobs, api));
   return left.map(({ metadata }) => keyOf(metadata));
 }
@@ -70,24 +70,6 @@ async function listPods({ api, namespace }: ClearOptions): Promise<readonly Pod[
   );
   const byUid = new Map((await Promise.all(lists)).flat().map((pod) => [pod.metadata.uid, pod]));
   return [...byUid.values()];
-}
-
-async function keepLogs(
-  sessions: readonly StoredSession[],
-  pods: readonly Pod[],
-  { api, edge, recorder, log }: ClearOptions,
-): Promise<void> {
-  const byKey = new Map(sessions.map((one) => [keyOf(one.metadata), readSession(one)]));
-  await eachOf(pods, async (pod) => {
-    const { namespace, annotations: notes } = pod.metadata;
-    const session = byKey.get(keyOf({ namespace, name: notes?.[annotations.session] ?? "" }));
-    const runId = session?.status?.runId;
-    if (!session || runId === undefined) return;
-    const of = { runId, attempt: attemptOf(pod), pod };
-    await keepLog({ session }, of, { api, edge, recorder }).catch((error: unknown) =>
-      log.warn("a log was not kept", { session: keyOf(session.metadata), error }),
-    );
-  });
 }
 
 /** Of the attempts that may have one: a start that was stored and not begun has no Job yet. */

@@ -1,4 +1,4 @@
-import type { Phase, RunnerEvent } from "@millrace/contracts";
+import { mapStrings, type Phase, type RunnerEvent } from "@millrace/contracts";
 import { z } from "zod";
 import { AttemptFenced, DrainRequested, LeaseLost } from "../attempt/attempt.ts";
 import { askUser } from "../tools/ask-user.ts";
@@ -7,7 +7,7 @@ import { cutTail, toolBounds } from "../tools/tool-bounds.ts";
 import { findTool, type Place } from "../tools/toolsets.ts";
 import { WorkspaceRefusal } from "../workspaces/workspace.ts";
 import { lastHeard, nextInput, UserAwaited } from "./inbox.ts";
-import { isDeeperThan, mapStrings } from "./map-strings.ts";
+import { isDeeperThan } from "./is-deeper-than.ts";
 import { begin, type Session } from "./session.ts";
 import { toolSpan } from "./spans.ts";
 import type { EngineStep, ToolCall } from "./step.ts";

@@ -1,4 +1,4 @@
-import type { Outcome, RunnerEvent } from "@millrace/contracts";
+import { makeRedactor, type Outcome, type Redactor, type RunnerEvent } from "@millrace/contracts";
 import { within, type Span } from "@millrace/telemetry";
 import { z } from "zod";
 import {
@@ -19,7 +19,6 @@ import { UserAwaited } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { begun, opening } from "./opening.ts";
 import { runPlan } from "./plan.ts";
-import { makeRedactor, type Redactor } from "./redact.ts";
 import { RunFailed } from "./run-failed.ts";
 import type { Session } from "./session.ts";
 import { attemptSpan, repoSpans, wordFor } from "./spans.ts";

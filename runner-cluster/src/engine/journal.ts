@@ -1,7 +1,6 @@
-import type { Outcome, RunnerEvent } from "@millrace/contracts";
+import type { Outcome, Redactor, RunnerEvent } from "@millrace/contracts";
 import type { Attempt, AttemptEvent } from "../attempt/attempt.ts";
 import { boundEvent, boundOutcome } from "./bound-event.ts";
-import type { Redactor } from "./redact.ts";
 import type { EngineStep } from "./step.ts";
 
 /**

@@ -1,8 +1,6 @@
-import type { Phase, RunnerEvent } from "@millrace/contracts";
-import type { StreamRedactor } from "../tools/tool.ts";
+import type { Phase, Redactor, RunnerEvent, StreamRedactor } from "@millrace/contracts";
 import { piecesOf } from "./bound-event.ts";
 import type { Journal } from "./journal.ts";
-import type { Redactor } from "./redact.ts";
 
 type Kind = "text" | "reasoning";
 

@@ -1,10 +1,10 @@
+import type { Redactor } from "@millrace/contracts";
 import type { Span } from "@millrace/telemetry";
 import type { Attempt } from "../attempt/attempt.ts";
 import type { ResolvedModel } from "../models/resolve-model.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
 import type { EngineServices } from "./engine-services.ts";
 import type { Journal } from "./journal.ts";
-import type { Redactor } from "./redact.ts";
 import { unlessAborted } from "./unless-aborted.ts";
 
 /** Everything that the work of an attempt needs once its workspace is open. */

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeRedactor } from "@millrace/contracts";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { makeRedactor } from "../engine/redact.ts";
 import { HostFixture, runIn } from "../workspaces/workspace-fixture.ts";
 import { readCommandSettings } from "./command-settings.ts";
 

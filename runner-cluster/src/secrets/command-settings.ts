@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { TextDecoder } from "node:util";
+import { hiddenParts } from "@millrace/contracts";
 import { z } from "zod";
 import { secretFiles } from "./secret-files.ts";
 
@@ -62,31 +63,5 @@ function textOf(file: string): string | null {
   } catch (error) {
     if (error instanceof TypeError) return null;
     throw error;
-  }
-}
-
-/** Shorter ones would eat ordinary words. */
-const secretMinChars = 8;
-/** The redactor holds back as much of a stream as the longest secret: a long one is told by its parts. */
-const partChars = 1024;
-
-/** Each line by itself, since output is often cut there; of a URL its password too. */
-function hiddenParts(text: string): readonly string[] {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
-  const passwords = lines.flatMap(passwordsIn);
-  return [...lines, ...passwords]
-    .filter((part) => part.length >= secretMinChars)
-    .flatMap((part) => part.match(parts) ?? []);
-}
-
-const parts = new RegExp(`[^]{1,${partChars}}`, "g");
-
-function passwordsIn(line: string): readonly string[] {
-  if (!URL.canParse(line)) return [];
-  const { password } = new URL(line);
-  try {
-    return [password, decodeURIComponent(password)];
-  } catch {
-    return [password];
   }
 }

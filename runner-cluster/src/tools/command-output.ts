@@ -1,4 +1,4 @@
-import type { StreamRedactor } from "./tool.ts";
+import type { StreamRedactor } from "@millrace/contracts";
 import { toolBounds } from "./tool-bounds.ts";
 
 type StreamName = "stdout" | "stderr";

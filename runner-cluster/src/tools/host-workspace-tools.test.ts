@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeRedactor } from "@millrace/contracts";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { makeRedactor } from "../engine/redact.ts";
 import { HostFixture } from "../workspaces/workspace-fixture.ts";
 import type { Workspace } from "../workspaces/workspace.ts";
 import { findTool } from "./toolsets.ts";

@@ -1,4 +1,4 @@
-import type { Phase, RunnerEvent } from "@millrace/contracts";
+import type { Phase, RunnerEvent, StreamRedactor } from "@millrace/contracts";
 import type { z } from "zod";
 import type { Workspace } from "../workspaces/workspace.ts";
 
@@ -23,12 +23,6 @@ export interface ToolContext {
   readonly emit: (event: RunnerEvent) => void;
   /** Makes a redactor for one stream of output. */
   readonly redactStream: () => StreamRedactor;
-}
-
-/** Takes secrets out of text that comes in pieces; holds back what may be the start of one. */
-export interface StreamRedactor {
-  push(text: string): string;
-  end(): string;
 }
 
 type Json = z.core.util.JSONType;

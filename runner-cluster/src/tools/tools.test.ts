@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunnerEvent } from "@millrace/contracts";
+import { makeRedactor, type RunnerEvent } from "@millrace/contracts";
 import { afterEach, describe, it } from "vitest";
-import { makeRedactor } from "../engine/redact.ts";
 import { openDirectoryWorkspace, type DirectoryWorkspace } from "../testing/directory-workspace.ts";
 import { replaceExactly } from "./edit-file.ts";
 import { toolBounds } from "./tool-bounds.ts";

@@ -51,7 +51,7 @@ export const operatorRights: readonly Right[] = [
       delete: "stops a session; the platform gives less time than the Job would",
     },
   },
-  { group: "", resource: "pods/log", verbs: { get: "keeps the last lines of a pod that goes" } },
+  { group: "", resource: "pods/log", verbs: { get: "keeps and follows what pods write" } },
   {
     group: "",
     resource: "secrets",

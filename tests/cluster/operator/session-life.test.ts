@@ -4,9 +4,11 @@ import { TraceCollector } from "../../support/trace-collector.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
+import { FakeKubelet } from "../support/fake-kubelet.ts";
 import { OperatorProcess } from "../support/operator-process.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
 import { SessionCluster } from "../support/session-cluster.ts";
+import { logCases } from "./log-cases.ts";
 
 const namespace = "default";
 
@@ -18,10 +20,13 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
   let collector: TraceCollector;
   const pool = new ScriptedPool();
   const traceIdOf = (name: string) => pool.runOf(name)?.traceparent?.split("-")[1] ?? "";
+  const kubelet = new FakeKubelet();
 
   beforeAll(async () => {
     plane = await startControlPlane();
     releaseAtEnd(() => plane.stop());
+    await kubelet.serve(plane, "fake-0");
+    releaseAtEnd(() => kubelet.close());
     cluster = new SessionCluster(plane, pool);
     await cluster.define();
     const edgeUrl = await pool.listen();
@@ -253,6 +258,8 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     });
     expect((await cluster.podsOf("bystander")).length).toBe(1);
   });
+
+  logCases(() => ({ plane, cluster, operator, pool, kubelet }));
 
   it("makes one Job per attempt, however often it is killed in between", async () => {
     const names = ["torn-a", "torn-b"];

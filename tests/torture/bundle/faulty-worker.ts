@@ -3,6 +3,7 @@
  * product, and the product knows nothing of it.
  */
 import worker, {
+  LiveLogObject as LiveLog,
   OrgObject as Org,
   PoolObject as Pool,
   RunObject as Run,
@@ -39,6 +40,12 @@ export class StreamObject extends Stream {
 }
 
 export class OrgObject extends Org {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, withFaults(env));
+  }
+}
+
+export class LiveLogObject extends LiveLog {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, withFaults(env));
   }

@@ -1,10 +1,12 @@
 import { limits } from "@millrace/contracts";
+import { liveLogPaths, liveLogUrl } from "@millrace/durable-objects";
 import { Hono } from "hono";
 import { z } from "zod";
 import type { PoolEnv } from "../../edge-env.ts";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { requirePoolToken } from "../../middleware/require-pool-token.ts";
-import { runObject } from "../../objects.ts";
+import { requireUpgrade } from "../../middleware/require-upgrade.ts";
+import { liveLogObject, runObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
 import { deleteLogs, keepLog } from "../../session-logs.ts";
 
@@ -36,15 +38,26 @@ sessionLogs.put(`${path}/:attempt/:container`, async (c) => {
   }
   const { orgId, pool } = c.var.joined;
   const { retainSeconds, ...where } = name.data;
-  if ((await runObject(c.env, orgId, where.runId).sessionRun(pool)) === null) {
-    return problem(c, "not_found");
-  }
+  const run = await runObject(c.env, orgId, where.runId).sessionRun(pool);
+  if (run === null || where.attempt > run.attempt) return problem(c, "not_found");
   const text = await c.req.arrayBuffer();
   const storedAt = Date.now();
   const sizeBytes = text.byteLength;
   const keepUntil = retainSeconds === undefined ? null : storedAt + retainSeconds * 1000;
   const key = await keepLog(c.env, { orgId, ...where, sizeBytes, storedAt, keepUntil }, text);
   return c.json({ key, sizeBytes });
+});
+
+sessionLogs.get(`${path}/:attempt/:container/live`, requireUpgrade, async (c) => {
+  const name = Name.safeParse(c.req.param());
+  if (!name.success) return problem(c, "not_found");
+  const { orgId, pool } = c.var.joined;
+  const { runId, attempt, container } = name.data;
+  const run = await runObject(c.env, orgId, runId).sessionRun(pool);
+  if (run === null || attempt > run.attempt) return problem(c, "not_found");
+  const address = { orgId, pool, runId, attempt, container };
+  const url = liveLogUrl(liveLogPaths.source, address);
+  return liveLogObject(c.env, address).fetch(url, { headers: { upgrade: "websocket" } });
 });
 
 sessionLogs.delete(path, async (c) => {

@@ -1,11 +1,12 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { v1PoolRoutes, type v1 } from "@millrace/contracts";
 import type { CallerEnv } from "../../edge-env.ts";
+import { followLog } from "./follow-log.ts";
 import { okPage } from "../../envelope.ts";
 import { threadObject } from "../../objects.ts";
 import { problem } from "../../problem.ts";
 import { isoOrNull, isoTime } from "../../projectors/v1/run-summary.ts";
-import { listLogs, sessionLogKey, type SessionLogRow } from "../../session-logs.ts";
+import { isLogKept, listLogs, sessionLogKey, type SessionLogRow } from "../../session-logs.ts";
 import { answerStored } from "../../stored-file.ts";
 
 /** What the containers of a run's sessions wrote. */
@@ -28,7 +29,13 @@ runLogs.openapi(createRoute(v1PoolRoutes.getRunLog), async (c) => {
   const { orgId } = c.var.caller;
   const place = await threadObject(c.env, orgId, projectId).run(runId);
   if (place === null) return problem(c, "not_found");
-  const key = sessionLogKey({ orgId, runId, attempt: Number(attempt), container });
+  const log = { orgId, runId, attempt: Number(attempt), container };
+  const { follow, after } = c.req.valid("query");
+  if (follow === "true" && !(await isLogKept(c.env.DB, log))) {
+    const resume = c.req.valid("header")["last-event-id"] ?? after ?? 0;
+    return followLog(c, log, resume);
+  }
+  const key = sessionLogKey(log);
   return answerStored(c, key, {
     "cache-control": "private, no-cache",
     "content-type": "text/plain; charset=utf-8",

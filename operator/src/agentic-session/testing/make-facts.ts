@@ -105,6 +105,7 @@ export function makeFacts(changes: Partial<Facts> = {}): Facts {
     others: [],
     acked: new Set(),
     logTail: undefined,
+    logs: { kind: "nothing" },
     ...changes,
   };
 }

@@ -1,5 +1,10 @@
 import { mapStrings } from "./map-strings.ts";
-import type { StreamRedactor } from "../tools/tool.ts";
+
+/** Takes secrets out of text that comes in pieces; holds back what may be the start of one. */
+export interface StreamRedactor {
+  push(text: string): string;
+  end(): string;
+}
 
 /**
  * Keeps secrets out of what is appended, stored and shown: values that this runner knows, and text

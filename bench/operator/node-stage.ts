@@ -62,8 +62,6 @@ export class NodeStage {
         "runners.enabled": false,
         "warmPool.size": 1,
         "warmPool.namespace": namespace,
-        // The machine's other processes are no part of what is asked for.
-        "sessions.resources.requests.cpu": "10m",
       });
       const stage = new NodeStage(node, platform, ends);
       await stage.#watch();

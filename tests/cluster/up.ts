@@ -44,7 +44,7 @@ async function start(signal: AbortSignal): Promise<Running> {
   metadata: { name: hello, namespace: ${sessions} }
   spec: { prompt: "Write a program that counts words" }
   YAML
-  kubectl -n ${sessions} get ags,pods -w
+  kubectl -n ${sessions} get ags -w
 `);
   return {
     failed: edge.group.exited.then(() => wranglerFailed("the edge ended", edge.logFile)),

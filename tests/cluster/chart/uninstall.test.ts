@@ -7,7 +7,7 @@ import { releaseAtEnd } from "../../support/cleanup.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
-import { chart, helm, requiredValues, setFlags } from "../support/helm.ts";
+import { chart, helm, requiredValues, setFlags, type Values } from "../support/helm.ts";
 import { OperatorProcess } from "../support/operator-process.ts";
 import { runHookPod } from "../support/run-hook-pod.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
@@ -46,7 +46,7 @@ describe.skipIf(!hasControlPlane)("helm uninstall with sessions that run", () =>
     );
   });
 
-  async function install(): Promise<void> {
+  const release = (verb: string, more: Values = {}) => {
     const values = {
       ...requiredValues,
       "edge.url": edgeUrl,
@@ -54,10 +54,15 @@ describe.skipIf(!hasControlPlane)("helm uninstall with sessions that run", () =>
       "sessions.podAnnotations": longRunning,
       "operator.podAnnotations": longRunning,
       "operator.uninstallSeconds": 90,
+      ...more,
     };
-    await helm(["install", "millrace", chart, "--namespace", namespace, ...setFlags(values)], {
+    return helm([verb, "millrace", chart, "--namespace", namespace, ...setFlags(values)], {
       KUBECONFIG: plane.kubeconfig,
     });
+  };
+
+  async function install(): Promise<void> {
+    await release("install");
     const crd = "crd/agenticsessions.millrace.dev";
     await plane.kubectl("wait", "--for=condition=Established", crd);
     const config = await plane.serviceAccount(namespace, "millrace-operator");
@@ -104,6 +109,29 @@ describe.skipIf(!hasControlPlane)("helm uninstall with sessions that run", () =>
   }
 
   const finalizersOf = async (name: string) => (await cluster.read(name)).metadata.finalizers ?? [];
+
+  it("is preceded by an upgrade and a rollback, of which a running session notices nothing", async () => {
+    const runId = await cluster.running("upgraded");
+    const [before] = await cluster.jobsOf("upgraded");
+    await release("upgrade", { "sessions.graceSeconds": 45, "operator.workers": 5 });
+    await operator.stop();
+    await operator.start();
+    const later = await cluster.running("later");
+    await helm(["rollback", "millrace", "1", "--namespace", namespace], {
+      KUBECONFIG: plane.kubeconfig,
+    });
+    const [after] = await cluster.jobsOf("upgraded");
+    expect(after?.metadata?.uid).toBe(before?.metadata?.uid);
+    expect(await cluster.read("upgraded")).toMatchObject({ status: { phase: "Running", runId } });
+    expect(pool.reportsOf(runId)).toEqual([]);
+    for (const id of [runId, later]) {
+      pool.change(id, { status: "succeeded", completedAt: Date.now() });
+    }
+    for (const name of ["upgraded", "later"]) {
+      await cluster.untilPhase(name, "Completed");
+      await cluster.end(name);
+    }
+  });
 
   it("pauses the runs, keeps the sessions, and they go on after another install", async () => {
     const works = await cluster.running("works");

@@ -23,3 +23,8 @@ it("does not break a character between two chunks", async () => {
     expect(await read(all.slice(0, cut), all.slice(cut))).toEqual(["größe"]);
   }
 });
+
+it("gives up on a line that does not end", async () => {
+  const chunk = new Uint8Array(1024 * 1024).fill(97);
+  await expect(read(...Array.from({ length: 33 }, () => chunk))).rejects.toThrow(RangeError);
+});

@@ -137,6 +137,25 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
         headers: { secret: "collector", key: "headers" },
       },
     });
+    const outside = await render({
+      "tracing.endpoint": "https://otlp.example.com",
+      "operator.apiServerCidrs": '["10.0.0.1/32"]',
+      "edge.cidrs": '["198.51.100.7/32"]',
+    });
+    const operator = outside.find(
+      ({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "m-millrace-operator",
+    );
+    const toOutside = { ipBlock: { cidr: "0.0.0.0/0" } };
+    expect(operator?.spec).toMatchObject({
+      egress: expect.arrayContaining([
+        expect.objectContaining({
+          ports: [{ protocol: "TCP", port: 443 }],
+          to: expect.arrayContaining([
+            expect.objectContaining({ ipBlock: expect.objectContaining(toOutside.ipBlock) }),
+          ]),
+        }),
+      ]),
+    });
     expect(JSON.stringify(await render({}))).not.toContain("OTEL_");
   });
 

@@ -55,7 +55,7 @@
     except: {{ toJson .Values.networkPolicy.egress.exceptV6 }}
 {{- end -}}
 
-{{/* The collector of spans. Without a peer it is where runners go anyway: port 443, outside. */}}
+{{/* The collector of spans. Without a peer it is outside, at port 443. */}}
 {{- define "millrace.tracingEgress" -}}
 {{- if (.Values.tracing).endpoint -}}
 {{- $port := include "millrace.urlPort" (.Values.tracing).endpoint }}
@@ -64,6 +64,9 @@
   to: {{- toYaml (.Values.tracing).to | nindent 4 }}
 {{- else if and .Values.networkPolicy.enabled (or (ne $port "443") (eq .Values.networkPolicy.egress.mode "strict")) -}}
 {{- fail "tracing.to: which peers are the collector? Without them no NetworkPolicy lets anybody out to tracing.endpoint" }}
+{{- else -}}
+- ports: [{ protocol: TCP, port: {{ $port }} }]
+  to: {{- include "millrace.outside" . | nindent 4 }}
 {{- end }}
 {{- end }}
 {{- end -}}

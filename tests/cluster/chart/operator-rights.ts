@@ -166,7 +166,14 @@ export const uninstallRights: readonly Right[] = [
     },
   },
   { group: "", resource: "pods/log", verbs: { get: "keeps the log of a pod that goes" } },
-  { group: "", resource: "secrets", verbs: { delete: "takes run tokens back, by their names" } },
+  {
+    group: "",
+    resource: "secrets",
+    verbs: {
+      get: "knows what a kept log must not tell, by the names in the session",
+      delete: "takes run tokens back, by their names",
+    },
+  },
   {
     group: "events.k8s.io",
     resource: "events",

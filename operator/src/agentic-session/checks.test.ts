@@ -142,3 +142,13 @@ describe("every way to fail", () => {
     await expect(text).toMatchFileSnapshot(guide);
   });
 });
+
+it("what a run has waited for its user does not count for its time", () => {
+  const startedAt = began - 7200 * second;
+  const reasonsAfter = (waitedMs: number) =>
+    runChecks(makeFacts({ run: makeRun({ startedAt, waitedMs }) }))
+      .filter(({ failsAt }) => failsAt <= began)
+      .map(({ check }) => check.reason);
+  expect(reasonsAfter(0)).toEqual(["DeadlineExceeded"]);
+  expect(reasonsAfter(second)).toEqual([]);
+});

@@ -29,7 +29,7 @@ export const deadlineExceeded: Find = (facts) => {
   const message = `The run took longer than its ${seconds} s`;
   if (isPastDeadline(facts)) return inPod(facts, message);
   if (!run || run.startedAt === null || !wasMade(facts)) return undefined;
-  return inPod(facts, message, { failsAt: run.startedAt + seconds * 1000 });
+  return inPod(facts, message, { failsAt: run.startedAt + run.waitedMs + seconds * 1000 });
 };
 
 /** What executes the attempt is there: its Job, or the warm pod in place of it. */

@@ -88,6 +88,7 @@ export class KubeTransport {
       if (value !== undefined) context.setQueryParam(name, String(value));
     }
     context.setHeaderParam("Accept", "application/json");
+    context.setHeaderParam("User-Agent", options.fieldManager);
     if (request.body !== undefined) {
       context.setHeaderParam("Content-Type", request.contentType ?? "application/json");
       context.setBody(JSON.stringify(request.body));

@@ -102,6 +102,17 @@ describe("a session that the cluster disturbs", () => {
     expect(reasonsIn(frames)).toEqual([]);
   });
 
+  it("says that the quota leaves no room for it, and starts when there is some", async () => {
+    await bench.kubectl("create", "quota", "full", "--hard=pods=0");
+    await bench.apply("cramped", { build: [mark("a"), mark("b"), { text: "Done." }] });
+    const run = await bench.follow("cramped");
+    const { status } = await bench.untilPhase("cramped", "Creating", "QuotaExceeded");
+    expect(status?.message).toContain("full");
+    await bench.kubectl("delete", "quota", "full");
+    const frames = await expectCompleted("cramped", run, [1]);
+    expect(reasonsIn(frames)).toEqual([]);
+  });
+
   it("has one Job, and is not disturbed, when the operator is killed", async () => {
     const build = [mark("a"), holdAt("gate"), mark("b"), { text: "Done." }];
     await bench.apply("tended", { build });

@@ -63,6 +63,7 @@ export const SessionReason = z.enum([
   "InvalidSpec",
   "SecretMissing",
   "RunnerExited",
+  "PodFailed",
   "OutOfMemory",
   "Evicted",
   "Preempted",

@@ -61,6 +61,7 @@ const cases: Readonly<Record<string, readonly [facts: Partial<Facts>, words: str
   TokenRefused: [pod(ends(4)), "exit code 4"],
   EdgeUnreachable: [pod(ends(5)), "exit code 5"],
   RunnerExited: [pod(ends(0)), "exit code 0"],
+  PodFailed: [pod({ phase: "Failed", reason: "OutOfcpu" }), "OutOfcpu"],
   QuotaExceeded: [
     {
       ...late,

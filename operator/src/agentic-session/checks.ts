@@ -144,6 +144,13 @@ export const checks: readonly Check[] = [
     find: pod.runnerExited("any"),
   },
   {
+    reason: "PodFailed",
+    cause: "the node refused the pod, or it failed for another reason before its runner ran",
+    retryable: true,
+    remedy: "the message has kubelet's words",
+    find: pod.podFailed,
+  },
+  {
     reason: "QuotaExceeded",
     cause: "a ResourceQuota of the namespace leaves no room for the pod until the start deadline",
     retryable: true,

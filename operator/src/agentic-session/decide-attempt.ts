@@ -1,11 +1,11 @@
-import type { AgenticSessionStatus, SessionPhase } from "@millrace/contracts";
+import type { AgenticSessionStatus } from "@millrace/contracts";
 import type { Requeue } from "../kube/controller.ts";
 import { type Found, runChecks } from "./checks.ts";
 import { clearOthers } from "./clear-attempts.ts";
 import { inactiveAt, wantsRestart, wantsStop } from "./wishes.ts";
 import { type Facts, isConnected, isExpected, startDeadline, wasStarted } from "./facts.ts";
 import { makeFailureReport, makeStoppedReport } from "./make-report.ts";
-import { makeStatus } from "./make-status.ts";
+import { type Told, makeStatus } from "./make-status.ts";
 import type { Change, Plan } from "./plan.ts";
 import { isPodOver } from "./pod-facts.ts";
 import { annotations } from "./resources/annotations.ts";
@@ -127,37 +127,49 @@ function endedQuietly(facts: Facts, wish: readonly Change[]): Plan {
 }
 
 function decideStop(facts: Facts, runId: string): Plan {
-  const { job, pod, secret, attempt } = facts;
-  const told = {
+  const told = whyStopped(facts) ?? {
     phase: "Stopping",
     reason: "Stopping",
     message: "The pod is being stopped",
+  };
+  const end = changesToEnd(facts);
+  if (end) return { changes: end, status: makeStatus(facts, told), requeue: { kind: "settled" } };
+  const stopped = {
+    phase: "Stopping",
+    reason: "Stopped",
+    message: "The pod was stopped",
   } as const;
+  return over(facts, [makeStoppedReport(facts, runId)], whyStopped(facts) ?? stopped);
+}
+
+/** Undefined: nothing of the attempt executes, or will. */
+function changesToEnd({ job, pod, secret, attempt }: Facts): readonly Change[] | undefined {
   if (pod && !isPodOver(pod)) {
     const graceMs = Number(secret?.metadata.annotations?.[annotations.stopGraceMs] ?? 5000);
     const graceSeconds = Math.max(1, Math.ceil(graceMs / 1000));
     const { name: podName, deletionTimestamp } = pod.metadata;
-    const changes: readonly Change[] = deletionTimestamp
-      ? []
-      : [{ kind: "delete-pod", podName, graceSeconds }];
-    return { changes, status: makeStatus(facts, told), requeue: { kind: "settled" } };
+    return deletionTimestamp ? [] : [{ kind: "delete-pod", podName, graceSeconds }];
   }
-  if (job && !pod) {
-    const changes = [{ kind: "delete-job", attempt }] as const;
-    return { changes, status: makeStatus(facts, told), requeue: { kind: "settled" } };
-  }
-  const message = "The pod was stopped";
-  return over(facts, [makeStoppedReport(facts, runId)], {
-    phase: "Stopping",
-    reason: "Stopped",
-    message,
-  });
+  return job && !pod ? [{ kind: "delete-job", attempt }] : undefined;
 }
+
+/** A fence may be the last thing that is heard of an attempt: what made the platform give up on it stays to be read. */
+function whyStopped(facts: Facts): Told | undefined {
+  if (facts.run?.status === "waiting") return undefined;
+  const { reason = "", message = "" } = facts.session.status ?? {};
+  if (facts.stopBy === "fence" && reason === silentReason) {
+    return { phase: "Pending", reason, message };
+  }
+  const silence = runChecks(facts).find(({ check }) => check.reason === silentReason);
+  return silence && { phase: "Pending", reason: silentReason, message: silence.message };
+}
+
+const silentReason = "Silent";
 
 function over(
   facts: Facts,
   reports: NonNullable<AgenticSessionStatus["reports"]>,
-  told: { readonly phase: SessionPhase; readonly reason: string; readonly message: string },
+  told: Told,
 ): Plan {
   const { attempt } = facts;
   const status = makeStatus(facts, told, { attempt, endedAttempt: attempt, reports });

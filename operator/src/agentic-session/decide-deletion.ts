@@ -1,10 +1,11 @@
-import { isOver, sessionFinalizer } from "@millrace/contracts";
+import { type AgenticSessionStatus, isOver, sessionFinalizer } from "@millrace/contracts";
 import { hasFinalizer } from "../kube/finalizers.ts";
 import { settled } from "../kube/controller.ts";
 import { isSettled } from "../session-logs/keeping.ts";
 import { clearOthers } from "./clear-attempts.ts";
 import type { Facts } from "./facts.ts";
-import { makeStatus } from "./make-status.ts";
+import { makeStoppedReport } from "./make-report.ts";
+import { type Told, makeStatus } from "./make-status.ts";
 import type { Change, Plan } from "./plan.ts";
 import { isPodOver } from "./pod-facts.ts";
 import { runIdOf } from "./run-id.ts";
@@ -15,12 +16,7 @@ const deletionMs = 120_000;
 /** The run is cancelled, its pod ends, logs are kept, tokens revoked: then the object may go. Its children go with it. */
 export function decideDeletion(facts: Facts): Plan {
   const { session, now } = facts;
-  const told = {
-    phase: "Stopping",
-    reason: "Deleting",
-    message: "The session is being deleted",
-  } as const;
-  const status = makeStatus(facts, told);
+  const status = makeStatus(facts, whyDeleted(facts), { reports: reportsOf(facts) });
   if (!hasFinalizer(session, sessionFinalizer)) {
     return { changes: [], status: session.status ?? {}, requeue: settled };
   }
@@ -31,6 +27,24 @@ export function decideDeletion(facts: Facts): Plan {
   if (isRunOpen(facts) && runId !== undefined) return { ...waits, changes: endRun(facts, runId) };
   if (facts.pod && !isPodOver(facts.pod)) return { ...waits, changes: endPod(facts) };
   return { ...waits, changes: finish(facts, runId) };
+}
+
+function whyDeleted({ isNamespaceTerminating, session }: Facts): Told {
+  const { namespace } = session.metadata;
+  const [reason, message] = isNamespaceTerminating
+    ? ["NamespaceTerminating", `Namespace ${namespace} is being deleted, and the session with it`]
+    : ["Deleting", "The session is being deleted"];
+  return { phase: "Stopping", reason, message };
+}
+
+/** Nothing executes the run that is being cancelled: nobody but us would tell. */
+function reportsOf(facts: Facts): NonNullable<AgenticSessionStatus["reports"]> {
+  const { run, attempt, pod, warmPod } = facts;
+  const runId = runIdOf(facts);
+  if (runId === undefined || run?.status !== "cancelling" || run.attempt !== attempt) return [];
+  // A warm pod that was not adopted may execute it all the same.
+  const isDead = pod ? isPodOver(pod) : warmPod === undefined;
+  return isDead ? [makeStoppedReport(facts, runId)] : [];
 }
 
 function endRun(facts: Facts, runId: string): readonly Change[] {

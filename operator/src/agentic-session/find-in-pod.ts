@@ -59,9 +59,13 @@ export const evicted: Find = (facts) => {
 };
 
 export const preempted: Find = (facts) => {
+  const { reason, message } = facts.pod?.status ?? {};
   const disruption = disruptionOf(facts.pod);
-  if (disruption?.reason !== "PreemptionByScheduler") return undefined;
-  return disrupted(facts, "The pod made room for one of higher priority", disruption.message);
+  // Kubelet itself makes room for pods that the node needs.
+  const isPreempted = disruption?.reason === "PreemptionByScheduler" || reason === "Preempting";
+  if (!isPreempted) return undefined;
+  const detail = message ?? disruption?.message;
+  return disrupted(facts, "The pod made room for one of higher priority", detail);
 };
 
 const shutdownReasons = new Set(["NodeShutdown", "Shutdown", "Terminated"]);
@@ -151,6 +155,15 @@ function ended(facts: Facts, end: NonNullable<ReturnType<typeof runnerEnd>>): Fi
 
 const lastWordAt = ({ now }: Facts, finishedAt: string | undefined): number =>
   (finishedAt === undefined ? now : Date.parse(finishedAt)) + lastWordMs;
+
+/** Kubelet may refuse a pod that the scheduler gave it; then no container of it ever was. */
+export const podFailed: Find = (facts) => {
+  const { pod } = facts;
+  if (!isPodOver(pod) || runnerEnd(pod)) return undefined;
+  const { reason = "no reason given", message } = pod?.status ?? {};
+  const detail = message === undefined ? reason : `${reason}: ${message}`;
+  return inPod(facts, `The pod failed before its runner ran: ${detail}`, { detail });
+};
 
 export const unschedulable: Find = (facts) => {
   const detail = unscheduled(facts.pod);

@@ -65,12 +65,23 @@ export function endedContainers(pod: Pod | undefined): readonly Ended[] {
   );
 }
 
-/** An init container that ended badly. */
+/** An init container that ended badly, and with it the pod before its runner. */
 export function failedInit(pod: Pod | undefined): Ended | undefined {
-  const names = new Set(pod?.status?.initContainerStatuses?.map((status) => status.name));
-  return endedContainers(pod).find(
-    ({ container, state }) => names.has(container) && state.exitCode !== 0,
-  );
+  const runner = runnerOf(pod)?.state;
+  if (runner?.running || runner?.terminated) return undefined;
+  const sidecars = sidecarsOf(pod);
+  return pod?.status?.initContainerStatuses
+    ?.filter(({ name }) => !sidecars.has(name))
+    .flatMap(({ name, state }) =>
+      state?.terminated ? [{ container: name, state: state.terminated }] : [],
+    )
+    .find(({ state }) => state.exitCode !== 0);
+}
+
+/** Init containers that stay beside the runner: they are started again, and ended after it, with whatever code. */
+function sidecarsOf(pod: Pod | undefined): ReadonlySet<string> {
+  const sidecars = pod?.spec?.initContainers?.filter((one) => one.restartPolicy === "Always");
+  return new Set(sidecars?.map(({ name }) => name));
 }
 
 /** The first container that waits for one of these reasons. */

@@ -30,4 +30,5 @@ export * from "./trace.ts";
 export * from "./webhook.ts";
 export * from "./crd/agentic-session.ts";
 export * from "./crd/names.ts";
+export * from "./crd/session-message.ts";
 export { makeAgenticSessionCrd } from "./crd/make-crd.ts";

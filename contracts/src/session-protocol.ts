@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OrgId, PoolName, ProjectId, RunId, RunnerId } from "./ids.ts";
+import { limits } from "./limits.ts";
 import { Repo, RunSpec, RunStatus, RunWait, SessionRef } from "./run.ts";
 import { Traceparent } from "./trace.ts";
 
@@ -36,6 +37,7 @@ export const sessionPaths = {
   cancel: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/cancel`,
   stop: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/stop`,
   resume: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/resume`,
+  input: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/input`,
   token: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/token`,
   warmToken: (pool: string) => `/runner/pools/${pool}/warm-token`,
   logs: (pool: string, runId: string) => `/runner/pools/${pool}/runs/${runId}/logs`,
@@ -309,6 +311,17 @@ function holdsNoCredentials({ url }: Repo): boolean {
 
 /** Who asked, for the run's log. A stop of a run that is over, or a resume of one that is not stopped, changes nothing. */
 export const SessionAct = z.object({ by: z.string().min(1).max(253) });
+
+/** What a session's user says to its run; `content` null: it is to come to its end. The same `key` again changes nothing. */
+export const SessionInput = SessionAct.extend({
+  key: Key,
+  content: z.string().min(1).max(limits.inputMaxChars).nullable(),
+});
+export type SessionInput = z.infer<typeof SessionInput>;
+
+/** `refused`: why it was not taken. `not_waiting` and `too_many` pass, anything else does not. */
+export const SessionInputAnswer = z.object({ run: SessionRun, refused: z.string().nullable() });
+export type SessionInputAnswer = z.infer<typeof SessionInputAnswer>;
 
 export const SessionTokenAsk = z.object({ attempt: z.int().positive() });
 /**

@@ -1,18 +1,8 @@
 import { z } from "zod";
 import { ProviderName } from "../providers.ts";
 import { crdGroup, crdVersion } from "./names.ts";
-
-/** A rule that the API server checks, in CEL; `self` is the value, `oldSelf` the one before. */
-interface Rule {
-  readonly rule: string;
-  readonly message: string;
-}
-
-const ruled = (...rules: readonly Rule[]) => ({ "x-kubernetes-validations": rules });
-const immutable = (name: string): Rule => ({
-  rule: "self == oldSelf",
-  message: `${name} cannot be changed`,
-});
+import { immutable, ruled } from "./rules.ts";
+import { SessionMessages } from "./session-message.ts";
 
 const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const quantity = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$/;
@@ -130,8 +120,9 @@ export const AgenticSessionSpec = z
     interactive: z
       .boolean()
       .default(false)
-      .describe("The run may wait for answers. Not possible yet.")
-      .meta(ruled({ rule: "!self", message: "interactive: a run cannot wait for answers yet" })),
+      .describe("The model may ask. The session then waits, without a pod, for an answer.")
+      .meta(ruled(immutable("interactive"))),
+    messages: SessionMessages.optional(),
     desiredState: z
       .enum(["Running", "Stopped"])
       .default("Running")
@@ -154,10 +145,8 @@ export const AgenticSessionSpec = z
     stopOnRunFinished: z
       .boolean()
       .default(true)
-      .describe("A session is one run, and ends with it. Nothing else is possible yet.")
-      .meta(
-        ruled({ rule: "self", message: "stopOnRunFinished: a session ends with its run, always" }),
-      ),
+      .describe("False: the end of a turn is not the session's; it waits for the next message.")
+      .meta(ruled(immutable("stopOnRunFinished"))),
     retention: z
       .object({
         logs: z
@@ -284,6 +273,12 @@ export const AgenticSessionStatus = z.object({
   completionTime: Time.optional(),
   lastActivityTime: Time.optional(),
   restartToken: z.string().max(64).optional().describe("The one that was acted on last."),
+  sentMessages: z
+    .array(z.string().max(63))
+    .max(64)
+    .optional()
+    .describe("Ids of the messages that the run has, or has refused for good.")
+    .meta({ "x-kubernetes-list-type": "set" }),
   usage: z
     .object({
       inputTokens: z.int().min(0).optional(),

@@ -16,6 +16,8 @@ import { makeTokenPatch } from "./resources/make-secret.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { sessionKind } from "./session.ts";
+import { actorOf } from "./actor-of.ts";
+import { sendMessages } from "./send-messages.ts";
 import { adoptPod } from "./adopt-pod.ts";
 import { changeSpan, ownTraceparent, wordFor } from "./spans.ts";
 import { startAttempt } from "./start-attempt.ts";
@@ -39,6 +41,8 @@ export interface Outcome {
   /** Of the session, after what was written of it. */
   readonly version?: string;
   readonly run?: SessionRun;
+  /** Messages of the spec that need not be sent again. */
+  readonly sent?: readonly string[];
   readonly refusal?: Refusal;
 }
 
@@ -76,6 +80,7 @@ const appliers: { readonly [K in Change["kind"]]: Applier<Extract<Change, { kind
   "cancel-run": (facts, { runId }, tools) => act("cancel", runId, facts, tools),
   "stop-run": (facts, { runId }, tools) => act("stop", runId, facts, tools),
   "resume-run": (facts, { runId }, tools) => act("resume", runId, facts, tools),
+  "send-messages": sendMessages,
   "start-attempt": async (facts, _change, tools) => refused(await startAttempt(facts, tools)),
   "adopt-pod": async (facts, change, tools) => refused(await adoptPod(facts, change, tools)),
   "renew-token": renewToken,
@@ -129,8 +134,7 @@ async function act(
   { session }: Facts,
   { edge, sawRun }: ApplyTools,
 ): Promise<Outcome> {
-  const by = session.spec.owner ?? `session:${session.metadata.namespace}/${session.metadata.name}`;
-  const run = settle(await edge.act(what, runId, by.slice(0, 253)), `${what} the run`);
+  const run = settle(await edge.act(what, runId, actorOf(session)), `${what} the run`);
   if (!run) return {};
   sawRun(run);
   return { run };

@@ -5,8 +5,9 @@ import { clearOthers } from "./clear-attempts.ts";
 import { inactiveAt, wantsRestart, wantsStop } from "./wishes.ts";
 import { type Facts, isConnected, isExpected, startDeadline, wasStarted } from "./facts.ts";
 import { makeFailureReport, makeStoppedReport } from "./make-report.ts";
-import { type Told, makeStatus } from "./make-status.ts";
+import { makeStatus, type Told } from "./make-status.ts";
 import type { Change, Plan } from "./plan.ts";
+import { tellWaiting } from "./tell-waiting.ts";
 import { isPodOver } from "./pod-facts.ts";
 import { annotations } from "./resources/annotations.ts";
 
@@ -107,23 +108,28 @@ function failed(facts: Facts, runId: string, failure: Found): Plan {
 }
 
 function endedQuietly(facts: Facts, wish: readonly Change[]): Plan {
-  const isPaused = facts.run?.status === "waiting";
-  const phase = isPaused ? "Stopping" : "Pending";
-  const kept = facts.session.status?.reason;
-  const reason = kept === "Inactive" ? kept : isPaused ? "Stopping" : "HandedBack";
+  const told = tellWaiting(facts) ?? tellHandedBack(facts);
   // A runner that has released its run ends by itself; until then its pod holds the last of its files.
   if (facts.pod && !isPodOver(facts.pod) && !facts.pod.metadata.deletionTimestamp) {
     const { podName, graceSeconds } = { podName: facts.pod.metadata.name, graceSeconds: 30 };
     const changes: Change[] = [...wish, { kind: "delete-pod", podName, graceSeconds }];
     return {
-      ...over(facts, [], { phase, reason, message: "The runner has handed the run back" }),
+      ...over(facts, [], told),
       changes,
     };
   }
   return {
-    ...over(facts, [], { phase, reason, message: "The runner has handed the run back" }),
+    ...over(facts, [], told),
     changes: wish,
   };
+}
+
+function tellHandedBack({ run, session }: Facts): Told {
+  const message = "The runner has handed the run back";
+  const isWaiting = run?.status === "waiting";
+  const phase = isWaiting ? "Stopping" : "Pending";
+  if (session.status?.reason === "Inactive") return { phase, reason: "Inactive", message };
+  return { phase, reason: isWaiting ? "Stopping" : "HandedBack", message };
 }
 
 function decideStop(facts: Facts, runId: string): Plan {

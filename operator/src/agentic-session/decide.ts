@@ -9,6 +9,8 @@ import { type Facts, isToAdopt } from "./facts.ts";
 import { decideAdoption } from "./decide-adoption.ts";
 import { withLogs } from "./decide-logs.ts";
 import { type Told, makeStatus } from "./make-status.ts";
+import { decideMessages } from "./decide-messages.ts";
+import { forgottenAt, isPaused, tellWaiting } from "./tell-waiting.ts";
 import type { Session } from "./session.ts";
 import type { Change, Plan } from "./plan.ts";
 import { edgeRunLabel } from "./resources/make-edge-session.ts";
@@ -42,7 +44,7 @@ function decideLife(facts: Facts): Plan {
   const runId = runIdOf(facts);
   if (runId === undefined) return decideCreation(facts);
   if (run && isOver(run.status)) return decideOver(facts, run);
-  const wish = decideWish(facts, runId);
+  const wish = [...decideWish(facts, runId), ...decideMessages(facts, runId)];
   if (facts.attempt === 0 || facts.attempt <= (session.status?.endedAttempt ?? 0)) {
     return decideBetween(facts, wish);
   }
@@ -80,9 +82,9 @@ function decideWish(facts: Facts, runId: string): readonly Change[] {
   const { run, session } = facts;
   if (!run || run.status === "cancelling") return [];
   if (wantsStop(facts)) {
-    return run.status === "waiting" || run.stopping ? [] : [{ kind: "stop-run", runId }];
+    return isPaused(run) || run.stopping ? [] : [{ kind: "stop-run", runId }];
   }
-  if (run.status !== "waiting") return [];
+  if (!isPaused(run)) return [];
   // A pause for silence lasts until somebody asks for more.
   const isAskedAnew = session.status?.observedGeneration !== session.metadata.generation;
   return isIdle(session) && !isAskedAnew ? [] : [{ kind: "resume-run", runId }];
@@ -92,11 +94,13 @@ const isIdle = ({ status }: Session): boolean => status?.reason === "Inactive";
 
 /** No attempt is under way: the platform has not asked for the first, or the last is over. */
 function decideBetween(facts: Facts, wish: readonly Change[]): Plan {
-  const told = facts.run?.status === "waiting" ? whilePaused(facts) : whileQueued(facts);
+  const isWaiting = facts.run?.status === "waiting";
+  const told = isWaiting ? (tellWaiting(facts) ?? whilePaused(facts)) : whileQueued(facts);
+  const [forgotten] = [forgottenAt(facts)].filter((at) => at > facts.now && at < Infinity);
   return {
     changes: [...wish, ...clearOthers(facts), ...clearCurrent(facts)],
     status: makeStatus(facts, told),
-    requeue: settled,
+    requeue: forgotten === undefined ? settled : { kind: "at", at: forgotten },
   };
 }
 
@@ -111,10 +115,11 @@ function whilePaused({ session }: Facts): Told {
 }
 
 function whileQueued(facts: Facts): Told {
-  const { reason, message, endedAttempt } = facts.session.status ?? {};
+  const { phase: before, reason, message, endedAttempt } = facts.session.status ?? {};
   const phase = wantsStop(facts) ? "Stopping" : "Pending";
+  const hasRested = before === "Waiting" || before === "Stopped";
   // Between two attempts the last failure is what a person wants to read.
-  if (endedAttempt !== undefined && reason !== undefined) {
+  if (endedAttempt !== undefined && reason !== undefined && !hasRested) {
     return { phase, reason, message: message ?? "" };
   }
   return { phase, reason: "Queued", message: "Waiting for the platform to start the run" };

@@ -19,6 +19,8 @@ export function makeRunCreate(session: Session): RunCreate {
     displayName: spec.displayName || null,
     needsOwnPod: needsOwnPod(spec),
     ...modelOf(session),
+    interactive: spec.interactive,
+    keepOpen: !spec.stopOnRunFinished,
     repos: (spec.repos ?? []).map(({ branch = null, ...repo }) => ({ ...repo, branch })),
     timeoutSeconds: Math.min(spec.timeoutSeconds, longestSeconds),
     startDeadlineSeconds: Math.min(spec.startDeadlineSeconds, longestSeconds),

@@ -48,6 +48,7 @@ export function makeStatus(
     ...podFields(facts, more.begun),
     ...runFields(facts),
     restartToken: actedOnToken(facts),
+    sentMessages: sentOf(session),
     ...(reports.length > 0 && { reports }),
     conditions: makeConditions(facts, told),
   });
@@ -91,6 +92,13 @@ function runFields({ run }: Facts): AgenticSessionStatus {
       }),
     }),
   };
+}
+
+/** What the spec no longer names needs not be remembered: the platform knows it. */
+function sentOf({ spec, status }: Facts["session"]): string[] | undefined {
+  const named = new Set(spec.messages?.map(({ id }) => id));
+  const kept = status?.sentMessages?.filter((id) => named.has(id)) ?? [];
+  return kept.length === 0 ? undefined : kept;
 }
 
 /** A restart is acted on when the run has paused for it, or has not begun. */

@@ -1,4 +1,4 @@
-import type { AgenticSessionStatus } from "@millrace/contracts";
+import type { AgenticSessionStatus, SessionMessage } from "@millrace/contracts";
 import type { Requeue } from "../kube/controller.ts";
 
 /** What is to be done, in this order; each is safe to repeat, and the first that fails keeps back the rest. */
@@ -10,6 +10,11 @@ export type Change =
   | { readonly kind: "cancel-run"; readonly runId: string }
   | { readonly kind: "stop-run"; readonly runId: string }
   | { readonly kind: "resume-run"; readonly runId: string }
+  | {
+      readonly kind: "send-messages";
+      readonly runId: string;
+      readonly messages: readonly SessionMessage[];
+    }
   /** Volume, network policy and Job of the current attempt. */
   | { readonly kind: "start-attempt"; readonly attempt: number }
   /** Makes the idle pod the session's. */

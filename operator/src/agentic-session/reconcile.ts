@@ -142,7 +142,11 @@ async function report(
   return requeue;
 }
 
-function statusOf(facts: Facts, plan: Plan, { run, refusal }: Outcome): AgenticSessionStatus {
+function statusOf(
+  facts: Facts,
+  plan: Plan,
+  { run, refusal, sent = [] }: Outcome,
+): AgenticSessionStatus {
   const { attempt } = facts;
   const runId = runIdOf(facts);
   if (refusal && runId !== undefined && attempt > 0) {
@@ -154,6 +158,9 @@ function statusOf(facts: Facts, plan: Plan, { run, refusal }: Outcome): AgenticS
     );
   }
   if (refusal) return makeStatus(facts, { phase: "Failed", ...refusal });
-  if (!run || isOver(run.status)) return plan.status;
-  return { ...plan.status, runId: run.runId, url: run.url };
+  const { sentMessages = [] } = plan.status;
+  const status =
+    sent.length === 0 ? plan.status : { ...plan.status, sentMessages: [...sentMessages, ...sent] };
+  if (!run || isOver(run.status)) return status;
+  return { ...status, runId: run.runId, url: run.url };
 }

@@ -1,4 +1,6 @@
 import {
+  type SessionInput,
+  SessionInputAnswer,
   SessionRun,
   type SessionRunCreate,
   SessionToken,
@@ -63,6 +65,11 @@ export class EdgeHttp {
   ): Promise<EdgeAnswer<SessionRun>> {
     const path = sessionPaths[act](this.#options.pool, runId);
     return this.#call({ method: "POST", path, json: { by }, schema: SessionRun });
+  }
+
+  sendInput(runId: string, input: SessionInput): Promise<EdgeAnswer<SessionInputAnswer>> {
+    const path = sessionPaths.input(this.#options.pool, runId);
+    return this.#call({ method: "POST", path, json: input, schema: SessionInputAnswer });
   }
 
   renewToken(runId: string, attempt: number): Promise<EdgeAnswer<SessionToken>> {

@@ -150,6 +150,30 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     expect(pool.reportsOf(runId)).toEqual([]);
   });
 
+  it("waits for an answer without a pod, and is told it once though the answer to that is lost", async () => {
+    const runId = await cluster.running("asking", { interactive: true });
+    expect(pool.runs.get(runId)?.body).toMatchObject({ interactive: true, keepOpen: false });
+    const waiting = { reason: "question", question: "Which one?", since: Date.now() } as const;
+    pool.change(runId, { status: "waiting", waiting });
+    await cluster.end("asking");
+    await cluster.untilPhase("asking", "Waiting", "Question");
+    await cluster.untilGone("asking");
+    expect((await cluster.read("asking")).status?.message).toBe("Which one?");
+
+    pool.lostAnswers = 1;
+    await cluster.patch("asking", { messages: [{ id: "one", content: "This." }] });
+    await waitUntil("the second pod is there", async () =>
+      (await cluster.jobsOf("asking")).some(({ metadata }) => metadata?.name === "asking-2"),
+    );
+    await waitUntil("it is noted as sent", async () => {
+      return (await cluster.read("asking")).status?.sentMessages?.[0] === "one";
+    });
+    expect(pool.lostAnswers).toBe(0);
+    const uid = (await cluster.read("asking")).metadata.uid;
+    expect(pool.inputs).toMatchObject([{ key: `session:${uid}/one`, content: "This." }]);
+    expect(pool.reportsOf(runId)).toEqual([]);
+  });
+
   it("cancels the run of a session that is deleted, and goes", async () => {
     const runId = await cluster.running("deleted");
     await cluster.remove("deleted");

@@ -51,8 +51,9 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
   const repo = { url: "https://git.example.com/acme/shop.git" };
 
   it.each([
-    ["interactive", { interactive: true }],
-    ["stopOnRunFinished", { stopOnRunFinished: false }],
+    ["content or finish", { messages: [{ id: "a" }] }],
+    ["content or finish", { messages: [{ id: "a", content: "x", finish: true }] }],
+    ["messages[1]", { messages: ["x", "y"].map((content) => ({ id: "a", content })) }],
     ["mcpServers", { mcpServers: { docs: { url: "https://mcp.example.com" } } }],
     ["PATH, HOME", { env: { PATH: "/bin" } }],
     ["MILLRACE_", { env: { MILLRACE_RUN_ID: "x" } }],
@@ -69,10 +70,15 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
   it("cannot change where the run has begun with it", async () => {
     await create("fixed", { repos: [repo], model: { name: "m" } });
     await create("bare");
+    await create("said", { messages: [{ id: "a", content: "x" }] });
     const another = { url: "https://git.example.com/acme/other.git" };
     await expect(patch("fixed", { repos: [another] })).rejects.toThrow(/repos cannot be changed/);
     await expect(patch("fixed", { model: { name: "n" } })).rejects.toThrow(/model cannot be/);
     await expect(patch("fixed", { timeoutSeconds: 1 })).rejects.toThrow(/timeoutSeconds cannot/);
+    await expect(patch("bare", { interactive: true })).rejects.toThrow(/interactive cannot/);
+    await expect(patch("bare", { stopOnRunFinished: false })).rejects.toThrow(/stopOnRunFinished/);
+    const other = { messages: [{ id: "a", content: "y" }] };
+    await expect(patch("said", other)).rejects.toThrow(/message cannot be changed/);
     await expect(patch("bare", { repos: [repo] })).rejects.toThrow(/repos cannot be added/);
   });
 

@@ -8,6 +8,8 @@ import {
   type SessionToken,
   OperatorToPool,
   type PoolStatus,
+  SessionInput,
+  type SessionInputAnswer,
   SessionRunCreate,
   WarmTokenAsk,
   traceparentOf,
@@ -37,6 +39,10 @@ export class ScriptedPool {
   readonly revoked: string[] = [];
   /** Runs in which something happens all the time: each look at one finds more, and nobody is told. */
   readonly busy = new Set<string>();
+  /** What the runs were told, each once. */
+  readonly inputs: SessionInput[] = [];
+  /** So many inputs are taken, and their answers lost. */
+  lostAnswers = 0;
   /** How often a run was looked at. */
   readonly looks = new Map<string, number>();
   /** HTTP requests that were answered. */
@@ -206,10 +212,16 @@ export class ScriptedPool {
     this.requests += 1;
     const body = await text(request);
     const { pathname } = new URL(request.url ?? "", "http://edge");
+    const isLost = pathname.endsWith("/input") && this.lostAnswers > 0;
     const answer =
       pathname === sessionPaths.warmToken(pool)
         ? this.#giveWarmToken(body)
         : this.#answerRun(request, pathname.slice(runsPath.length), body);
+    if (isLost) {
+      this.lostAnswers -= 1;
+      request.destroy();
+      return;
+    }
     response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });
     response.end(JSON.stringify(answer ?? { code: "not_found", message: pathname }));
   }
@@ -222,7 +234,19 @@ export class ScriptedPool {
       return this.#create(SessionRunCreate.parse(JSON.parse(body)), String(traceparent)).run;
     }
     if (what === "logs" && method === "PUT") this.logs.set(path.slice(1), body);
+    if (what === "input") return this.#takeInput(this.#kept(runId), body);
     return this.#route(method, runId, what);
+  }
+
+  #takeInput(kept: Kept, body: string): SessionInputAnswer {
+    const input = SessionInput.parse(JSON.parse(body));
+    const isNew = !this.inputs.some(({ key }) => key === input.key);
+    if (isNew) this.inputs.push(input);
+    if (isNew && kept.run.status === "waiting") {
+      this.change(kept.run.runId, { status: "queued", waiting: null });
+      this.start(kept.run.runId);
+    }
+    return { run: kept.run, refused: null };
   }
 
   #giveWarmToken(body: string): SessionToken {

@@ -1,6 +1,7 @@
 import {
   limits,
   SessionAct,
+  SessionInput,
   SessionRunCreate,
   SessionTokenAsk,
   type SessionRun,
@@ -10,6 +11,7 @@ import { Hono, type Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { z } from "zod";
 import type { PoolEnv } from "../../edge-env.ts";
+import { fingerprint } from "../../fingerprint.ts";
 import { bodyLimit } from "../../middleware/body-limit.ts";
 import { requirePoolToken } from "../../middleware/require-pool-token.ts";
 import { runObject } from "../../objects.ts";
@@ -40,7 +42,7 @@ const requirePoolRun = createMiddleware<PoolRunEnv>(async (c, next) => {
 
 sessionRuns.use("/pools/:pool/runs/*", requirePoolToken, bodyLimit(limits.requestBodyMaxBytes));
 sessionRuns.use(path, requirePoolRun);
-sessionRuns.use(`${path}/:act{cancel|stop|resume|token}`, requirePoolRun);
+sessionRuns.use(`${path}/:act{cancel|stop|resume|input|token}`, requirePoolRun);
 
 sessionRuns.post("/pools/:pool/runs", async (c) => {
   const body = await readBody(c, SessionRunCreate);
@@ -72,6 +74,18 @@ sessionRuns.post(`${path}/resume`, async (c) => {
   if (!body.ok) return body.response;
   await runOf(c).resume(body.data.by);
   return answerRun(c);
+});
+
+sessionRuns.post(`${path}/input`, async (c) => {
+  const body = await readBody(c, SessionInput);
+  if (!body.ok) return body.response;
+  const { by, key: idempotencyKey, content } = body.data;
+  const print = await fingerprint("POST", "input", { content });
+  const said = { by, idempotencyKey, content, fingerprint: print };
+  const answer = await runOf(c).input(said);
+  const run = await runOf(c).sessionRun(c.var.joined.pool);
+  if (run === null) return problem(c, "not_found");
+  return c.json({ run, refused: answer.ok ? null : answer.code });
 });
 
 sessionRuns.post(`${path}/token`, async (c) => {

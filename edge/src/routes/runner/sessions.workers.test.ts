@@ -1,4 +1,9 @@
-import { SessionRun, sessionPaths, type SessionReport } from "@millrace/contracts";
+import {
+  SessionInputAnswer,
+  SessionRun,
+  sessionPaths,
+  type SessionReport,
+} from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
 import { defaultOrg } from "../../edge-env.ts";
 import { ask, askJson } from "../../testing/api.ts";
@@ -200,6 +205,31 @@ describe("a stop", () => {
     await askAsPool(pool, sessionPaths.stop(pool.pool, runId), "POST", { by: "alice" });
     expect(await readRun(pool, runId)).toMatchObject({ status: "waiting" });
     expect(await operator.heard("session.stop")).toMatchObject({ runId, attempt: 1, by: "fence" });
+  });
+});
+
+describe("a question", () => {
+  it("lets the session's run wait, and the answer queues it, once", async () => {
+    const pool = await makePool();
+    const operator = await ScriptedOperator.join(pool);
+    const { runId } = await makeSessionRun(pool, { interactive: true });
+    const start = await operator.heard("session.start");
+    expect(start.spec).toMatchObject({ interactive: true, keepOpen: false });
+    const attempt = await ScriptedAttempt.claim(start, crypto.randomUUID());
+    const say = async (content: string, key: string) => {
+      const input = { by: "alice", key, content };
+      const path = sessionPaths.input(pool.pool, runId);
+      const response = await askAsPool(pool, path, "POST", input);
+      return SessionInputAnswer.parse(await response.json());
+    };
+    expect(await say("Too early.", "a")).toMatchObject({ refused: "not_waiting" });
+    await attempt.append([], { kind: "awaiting", question: "Which one?", heard: 0 });
+    const told = await operator.heard("run.changed", ({ run }) => run.status === "waiting");
+    expect(told.run.waiting).toMatchObject({ reason: "question", question: "Which one?" });
+    const both = [await say("This.", "b"), await say("This.", "b")];
+    expect(both).toMatchObject([{ refused: null }, { refused: null, run: { attempt: 2 } }]);
+    expect(await say("That.", "b")).toMatchObject({ refused: "idempotency_mismatch" });
+    await operator.heard("session.start", (again) => again.attempt === 2);
   });
 });
 

@@ -27,6 +27,8 @@ export function makeEdgeSession(
         ...(branch !== null && { branch }),
       })),
       ...(model !== null && { model: { name: model, ...(provider !== null && { provider }) } }),
+      ...(spec.interactive && { interactive: true }),
+      ...(spec.keepOpen && { stopOnRunFinished: false }),
       ...(timeoutSeconds !== null && { timeoutSeconds }),
       ...(startDeadlineSeconds !== null && { startDeadlineSeconds }),
     },

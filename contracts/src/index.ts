@@ -19,6 +19,7 @@ export * from "./session-protocol.ts";
 export * from "./session-pod.ts";
 export * as v1 from "./dialects/v1.ts";
 export { PageQuery } from "./routes/query.ts";
+export * as v1Pools from "./dialects/v1-pools.ts";
 export * as v1Webhooks from "./dialects/v1-webhooks.ts";
 export * as subscriptions from "./dialects/subscriptions.ts";
 export * as v1Routes from "./routes/v1.ts";

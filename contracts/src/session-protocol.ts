@@ -76,6 +76,8 @@ export const SessionReason = z.enum([
   "JobDeleted",
   "SecretDeleted",
   "NamespaceTerminating",
+  "NamespaceMissing",
+  "SessionDeleted",
   "NotConnected",
   "Silent",
   "Stopped",

@@ -33,7 +33,6 @@ export function makeControllers(parts: ControllerParts): readonly Controller[] {
   const edge = new EdgeHttp({ url: edgeUrl, pool, token });
   const { warmPool: warm } = settings;
   const warmPool = warm && new WarmPoolController({ ...parts, settings, warm, edge });
-  const warmPods = () => warmPool?.counts() ?? { size: 0, ready: 0 };
-  const sessions = new SessionController({ ...parts, settings, token, version, edge, warmPods });
+  const sessions = new SessionController({ ...parts, settings, token, version, edge, warmPool });
   return warmPool ? [sessions, warmPool] : [sessions];
 }

@@ -260,6 +260,7 @@ export const AgenticSessionStatus = z.object({
   message: z.string().max(32_768).optional(),
   runId: z.string().max(64).optional(),
   url: z.string().max(2048).optional(),
+  model: z.string().max(200).optional().describe("That the run uses, or at first asks for."),
   attempt: z.int().min(0).optional(),
   endedAttempt: z
     .int()

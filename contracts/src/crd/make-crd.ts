@@ -35,7 +35,7 @@ export function makeAgenticSessionCrd() {
           additionalPrinterColumns: [
             column("Phase", "string", ".status.phase"),
             column("Run", "string", ".status.runId"),
-            column("Model", "string", ".spec.model.name"),
+            column("Model", "string", ".status.model"),
             column("Reason", "string", ".status.reason"),
             column("Age", "date", ".metadata.creationTimestamp"),
             column("Attempt", "string", ".status.attempt", 1),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import * as pools from "../dialects/v1-pools.ts";
 import * as v1 from "../dialects/v1.ts";
 import { json, problems } from "./answers.ts";
 import { runParams, withKey } from "./params.ts";
@@ -19,7 +20,7 @@ export const listPools = {
   summary: "The pools with their runners and operators, `default` first, then by name.",
   security: withKey,
   request: { query: PageQuery },
-  responses: { 200: json(v1.page(v1.Pool), "A page of pools."), ...problems },
+  responses: { 200: json(v1.page(pools.Pool), "A page of pools."), ...problems },
 } as const;
 
 export const createPool = {
@@ -32,8 +33,10 @@ export const createPool = {
     "Takes an API key with the role `admin` that is not scoped to a project. The token is in this answer and nowhere else. " +
     "A name that is taken is refused with `conflict`.",
   security: withKey,
-  request: { body: { required: true, content: { "application/json": { schema: v1.PoolCreate } } } },
-  responses: { 200: json(v1.envelope(v1.PoolCreated), "The pool and its token."), ...problems },
+  request: {
+    body: { required: true, content: { "application/json": { schema: pools.PoolCreate } } },
+  },
+  responses: { 200: json(v1.envelope(pools.PoolCreated), "The pool and its token."), ...problems },
 } as const;
 
 export const deletePool = {

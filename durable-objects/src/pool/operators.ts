@@ -27,7 +27,6 @@ type Attachment = z.infer<typeof Attachment>;
 /** The connected operators, from the sockets' attachments after a wake-up. */
 export class Operators {
   readonly #attachments = new Map<WebSocket, Attachment>();
-  #lastSeenAt: number | null = null;
 
   constructor(sockets: readonly WebSocket[]) {
     for (const socket of sockets) {
@@ -79,7 +78,6 @@ export class Operators {
   }
 
   disconnect(socket: WebSocket): void {
-    this.#lastSeenAt = this.#latest();
     this.#attachments.delete(socket);
   }
 
@@ -115,7 +113,7 @@ export class Operators {
 
   #latest(): number | null {
     const seen = [...this.#attachments.values()].map(({ operator }) => operator?.lastSeenAt ?? 0);
-    const latest = Math.max(this.#lastSeenAt ?? 0, ...seen);
+    const latest = Math.max(0, ...seen);
     return latest > 0 ? latest : null;
   }
 

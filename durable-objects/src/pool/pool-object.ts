@@ -26,6 +26,9 @@ import { warmTokenTtlMs } from "../warm-token.ts";
 /** A run that nobody took is dropped after this long; its object asks again if it still wants a runner. */
 const forgetMs = 24 * 60 * 60_000;
 
+/** When somebody who had joined was last gone: the pool's last sign of life once nobody is connected. */
+const leftKey = "leftAt";
+
 type Message<Type extends RunnerToPool["type"]> = Extract<RunnerToPool, { readonly type: Type }>;
 
 /**
@@ -110,18 +113,12 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
   }
 
   async view(): Promise<PoolView> {
-    const runners = this.#runners.all();
-    const total = (of: "slots" | "free") => runners.reduce((sum, runner) => sum + runner[of], 0);
-    return {
-      waiting: this.#store.waitingCount(),
-      runners: {
-        connected: runners.length,
-        slots: total("slots"),
-        free: total("free"),
-        warm: runners.filter(({ kind }) => kind === "warm").length,
-      },
-      ...this.#operators.view(),
-    };
+    const runners = this.#runners.view();
+    const { lastSeenAt, ...led } = this.#operators.view();
+    const left = this.ctx.storage.kv.get<number>(leftKey) ?? 0;
+    const latest = Math.max(lastSeenAt ?? 0, runners.lastSeenAt ?? 0, left);
+    const waiting = this.#store.waitingCount();
+    return { waiting, runners, ...led, lastSeenAt: latest > 0 ? latest : null };
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -144,6 +141,7 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     if (message.type === "hello") return this.#greet(socket, message);
     const runner = this.#runners.runner(socket);
     if (!runner) return this.#refuse(socket, "say hello first");
+    this.#runners.heard(socket, Date.now());
     switch (message.type) {
       case "status":
         this.#runners.save(socket, this.#warmPods.bounded({ ...runner, free: message.free }));
@@ -189,7 +187,8 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     this.#store.removeOffersOf(runnerId);
     this.#store.forgiveRunner(runnerId);
     const runner = newRunner(hello, this.#runners.placeOf(socket).warm);
-    const place = this.#runners.join(socket, this.#warmPods.admit(runner, Date.now()));
+    const seen = { version: hello.version, lastSeenAt: Date.now() };
+    const place = this.#runners.join(socket, this.#warmPods.admit(runner, seen.lastSeenAt), seen);
     if (!place) return;
     send(socket, { type: "welcome", ...place });
     await this.#offerWaiting();
@@ -264,6 +263,8 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
 
   /** A runner that is gone answers no offer: the next is asked at once. */
   async #leave(socket: WebSocket): Promise<void> {
+    const isKnown = this.#operators.place(socket) ?? this.#runners.runner(socket);
+    if (isKnown !== null) this.ctx.storage.kv.put(leftKey, Date.now());
     this.#operators.disconnect(socket);
     const { orgId } = this.#runners.placeOf(socket);
     const runner = this.#runners.disconnect(socket);

@@ -33,6 +33,10 @@ export interface PoolView {
     readonly slots: number;
     readonly free: number;
     readonly warm: number;
+    /** Of the connected ones, each once. */
+    readonly versions: readonly string[];
+    /** When one of the connected last spoke. */
+    readonly lastSeenAt: number | null;
   };
   readonly operators: readonly {
     readonly operatorId: string;
@@ -43,6 +47,7 @@ export interface PoolView {
   }[];
   /** The leader's last word; null: none is connected. */
   readonly status: PoolStatus | null;
+  /** When an operator or a runner last spoke, or was last connected. */
   readonly lastSeenAt: number | null;
 }
 

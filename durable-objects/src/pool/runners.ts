@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { PoolHello } from "@millrace/contracts";
+import type { PoolView } from "./pool-rpc.ts";
 import type { Runner } from "./state.ts";
 
 /** The pod that a socket's token was made for. */
@@ -11,6 +12,9 @@ const WarmPlace = z.object({
 type WarmPlace = z.infer<typeof WarmPlace>;
 
 /** What a socket's attachment holds. `runner` is null until it has said hello. */
+const Seen = z.object({ version: z.string(), lastSeenAt: z.number() });
+type Seen = z.infer<typeof Seen>;
+
 const Attachment = z.object({
   orgId: z.string(),
   pool: z.string(),
@@ -27,6 +31,8 @@ const Attachment = z.object({
       taken: z.object({ runId: z.string(), attempt: z.number() }).nullable().default(null),
     })
     .nullable(),
+  /** With the hello, and from then on. */
+  seen: Seen.nullable().default(null),
 });
 type Attachment = z.infer<typeof Attachment>;
 
@@ -51,18 +57,19 @@ export class Runners {
   }
 
   /** A socket that has not said hello. */
-  connect(socket: WebSocket, at: Omit<Attachment, "runner">): void {
-    this.#set(socket, { ...at, runner: null });
+  connect(socket: WebSocket, at: Omit<Attachment, "runner" | "seen">): void {
+    this.#set(socket, { ...at, runner: null, seen: null });
   }
 
   /** Says which pool the runner has joined; null for a socket that is closed already. */
   join(
     socket: WebSocket,
     runner: Runner,
+    seen: Seen,
   ): { readonly orgId: string; readonly pool: string } | null {
     const attachment = this.#attachments.get(socket);
     if (!attachment) return null;
-    this.#set(socket, { ...attachment, runner });
+    this.#set(socket, { ...attachment, runner, seen });
     return { orgId: attachment.orgId, pool: attachment.pool };
   }
 
@@ -71,7 +78,28 @@ export class Runners {
   }
 
   save(socket: WebSocket, runner: Runner): void {
-    this.join(socket, runner);
+    const attachment = this.#attachments.get(socket);
+    if (attachment) this.#set(socket, { ...attachment, runner });
+  }
+
+  heard(socket: WebSocket, now: number): void {
+    const attachment = this.#attachments.get(socket);
+    if (!attachment?.seen) return;
+    this.#set(socket, { ...attachment, seen: { ...attachment.seen, lastSeenAt: now } });
+  }
+
+  view(): PoolView["runners"] {
+    const runners = this.all();
+    const seen = [...this.#attachments.values()].flatMap((one) => one.seen ?? []);
+    const total = (of: "slots" | "free") => runners.reduce((sum, runner) => sum + runner[of], 0);
+    return {
+      connected: runners.length,
+      slots: total("slots"),
+      free: total("free"),
+      warm: runners.filter(({ kind }) => kind === "warm").length,
+      versions: [...new Set(seen.map(({ version }) => version))].toSorted(),
+      lastSeenAt: seen.length > 0 ? Math.max(...seen.map((one) => one.lastSeenAt)) : null,
+    };
   }
 
   /** Answers the runner that is gone with the socket. */

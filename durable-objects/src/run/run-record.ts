@@ -136,7 +136,8 @@ export class RunRecord {
   /** What the operator of the run's cluster is owed. */
   #planSession(draft: Draft, isNews: boolean, version: number): void {
     const { before, state } = draft;
-    if (isNews) owe(draft, ["pool"], version);
+    // Which model it is, is known a moment after the claim, and shows in the cluster.
+    if (isNews || before.state.model !== state.model) owe(draft, ["pool"], version);
     if (!leftUnclaimed(before.state.stage, state.stage)) return;
     draft.fence(before.state.attempt);
   }

@@ -115,7 +115,7 @@ const refused = (refusal: Refusal | undefined): Outcome => (refusal ? { refusal 
 
 async function createRun({ session }: Facts, { edge, sawRun }: ApplyTools): Promise<Outcome> {
   const create = makeRunCreate(session);
-  if (!create.ok) return { refusal: { reason: "InvalidSpec", message: create.message } };
+  if (!create.ok) return refused(invalid(create.message));
   const answer = await edge.createRun(create.value, ownTraceparent(session));
   const run = settle(answer, "create the run");
   if (run) {
@@ -123,10 +123,14 @@ async function createRun({ session }: Facts, { edge, sawRun }: ApplyTools): Prom
     return { run };
   }
   const message = answer.ok ? "" : answer.message;
-  return {
-    refusal: { reason: "InvalidSpec", message: `The platform refuses the run: ${message}` },
-  };
+  return refused(invalid(`The platform refuses the run: ${message}`));
 }
+
+const invalid = (message: string): Refusal => ({
+  reason: "InvalidSpec",
+  message,
+  retryable: false,
+});
 
 async function act(
   what: "cancel" | "stop" | "resume",

@@ -152,7 +152,8 @@ export const checks: readonly Check[] = [
   },
   {
     reason: "QuotaExceeded",
-    cause: "a ResourceQuota of the namespace leaves no room for the pod until the start deadline",
+    cause:
+      "a ResourceQuota of the namespace leaves no room for the session's objects until the start deadline",
     retryable: true,
     remedy: "raise the quota, lower `resources`, or wait for other sessions",
     find: cluster.quotaExceeded,

@@ -49,8 +49,10 @@ export interface SessionControllerOptions extends ControllerParts {
   readonly token: () => string;
   readonly version: string;
   readonly edge: EdgeHttp;
-  /** How the warm pool is. */
-  readonly warmPods: () => PoolStatus["warm"];
+  /** How many idle pods there are, and when that may have changed; undefined: none are kept. */
+  readonly warmPool:
+    | { counts(): PoolStatus["warm"]; onChange(listener: () => void): void }
+    | undefined;
 }
 
 /** Sessions of this cluster, for one pool of the edge. */
@@ -96,7 +98,9 @@ export class SessionController implements Controller {
     this.#inner = this.#makeInner();
     metrics.countSessionsBy(() => this.#phases());
     wakeByChildren(this.#children, (key) => this.#queue.add(key));
+    options.warmPool?.onChange(() => this.#socket.statusChanged());
     this.#children.sessions.subscribe(({ type, object }) => {
+      this.#socket.statusChanged();
       if (type !== "deleted") return;
       const { runId } = (object.status ?? {}) as { readonly runId?: string };
       this.#written.forget(object.metadata.uid);
@@ -142,7 +146,7 @@ export class SessionController implements Controller {
       settings,
       tracer,
       logs: this.#logs,
-      send: this.#send,
+      send: (report: SessionReport, span: Span) => void this.#socket.report(report, span),
       warmed: (result: "hit" | "miss") => metrics.warmPoolHits.inc({ result }),
       entered: (session: Session, status: AgenticSessionStatus) => this.#entered(session, status),
     };
@@ -172,17 +176,20 @@ export class SessionController implements Controller {
         for (const key of this.#children.sessions.cache.keys()) this.#queue.add(key);
       },
       confirmed: (key) => this.#wakeUid(this.#runs.confirm(key)),
-      status: () => ({ free: null, warm: this.#options.warmPods(), sessions: this.#phases() }),
+      status: () => this.#poolStatus(),
     };
   }
 
-  readonly #send = (report: SessionReport, span?: Span): void => this.#socket.report(report, span);
+  #poolStatus(): ReturnType<PoolHandler["status"]> {
+    const warm = this.#options.warmPool?.counts() ?? { size: 0, ready: 0 };
+    return { free: null, warm, sessions: this.#phases() };
+  }
 
   #poolTools(): PoolTools {
     if (!this.#api) throw new Error("this replica does not lead");
     const { log, settings } = this.#options;
-    const [children, identities, send] = [this.#children, this.#identities, this.#send];
-    return { api: this.#api, children, identities, settings, log, send };
+    const [children, identities] = [this.#children, this.#identities];
+    return { api: this.#api, children, identities, settings, log };
   }
 
   #entered(session: Session, status: AgenticSessionStatus): void {

@@ -1,6 +1,12 @@
-import { type AgenticSessionStatus, SessionReport } from "@millrace/contracts";
+import {
+  type AgenticSessionStatus,
+  SessionReport,
+  type SessionStart,
+  type SessionStop,
+} from "@millrace/contracts";
 import type { Found } from "./checks.ts";
 import { type Facts, isConnected } from "./facts.ts";
+import type { Refusal } from "./refusal.ts";
 
 type Pending = NonNullable<AgenticSessionStatus["reports"]>[number];
 
@@ -30,21 +36,48 @@ export function makeStoppedReport(facts: Facts, runId: string): Pending {
 }
 
 /** A refusal of the API server, where no check can look. */
-export function makeRefusalReport(
-  facts: Facts,
-  runId: string,
-  refusal: { readonly reason: string; readonly message: string },
-): Pending {
-  const { reason, message } = refusal;
+export function makeRefusalReport(facts: Facts, runId: string, refusal: Refusal): Pending {
+  const { reason, message, retryable } = refusal;
   return pending(facts, {
     runId,
     kind: "start_failed",
     reason,
     message: message.slice(0, 1024),
     evidence: { detail: message.slice(0, 4096) },
+    retryable,
+  });
+}
+
+/** Of an attempt that has no session to remember it. */
+export function makeStartRefusal(
+  { runId, attempt }: SessionStart,
+  { reason, message, retryable }: Refusal,
+): SessionReport {
+  const key = `${runId}/${attempt}/start_failed`;
+  return unseen({ key, runId, attempt, kind: "start_failed", reason, message, retryable });
+}
+
+/** Asked to stop what is not there. */
+export function makeNothingRuns({ runId, attempt }: SessionStop): SessionReport {
+  const message = "Nothing of the session is running";
+  const key = `${runId}/${attempt}/stopped`;
+  return unseen({
+    key,
+    runId,
+    attempt,
+    kind: "stopped",
+    reason: "Stopped",
+    message,
     retryable: false,
   });
 }
+
+const unseen = ({ message, ...of }: Omit<SessionReport, "type" | "evidence">): SessionReport => ({
+  type: "report",
+  ...of,
+  message: message.slice(0, 1024),
+  evidence: {},
+});
 
 export function readPending({ body }: Pending): SessionReport | undefined {
   try {

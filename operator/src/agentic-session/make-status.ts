@@ -43,6 +43,7 @@ export function makeStatus(
     ...told,
     message: told.message.slice(0, 32_768),
     runId: runIdOf(facts),
+    model: modelOf(facts),
     attempt: more.attempt ?? before.attempt,
     endedAttempt: more.endedAttempt ?? before.endedAttempt,
     ...podFields(facts, more.begun),
@@ -99,6 +100,11 @@ function sentOf({ spec, status }: Facts["session"]): string[] | undefined {
   const named = new Set(spec.messages?.map(({ id }) => id));
   const kept = status?.sentMessages?.filter((id) => named.has(id)) ?? [];
   return kept.length === 0 ? undefined : kept;
+}
+
+function modelOf({ run, session }: Facts): string | undefined {
+  const used = run?.model?.slice(0, 200) ?? session.status?.model;
+  return used ?? session.spec.model?.name;
 }
 
 /** A restart is acted on when the run has paused for it, or has not begun. */

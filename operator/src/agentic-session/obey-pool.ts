@@ -1,5 +1,6 @@
 import {
   type Logger,
+  type SessionRef,
   type SessionReport,
   type SessionStart,
   type SessionStop,
@@ -13,9 +14,10 @@ import { annotations } from "./resources/annotations.ts";
 import { makeAttemptSecret } from "./resources/make-secret.ts";
 import { attemptOf } from "./observe.ts";
 import { edgeRunLabel } from "./resources/make-edge-session.ts";
-import { refusalOf } from "./refusal.ts";
+import { type Refusal, refusalOf } from "./refusal.ts";
 import { type Session, type StoredSession, readSession, sessionKind } from "./session.ts";
 import { needsOwnPod } from "./needs-own-pod.ts";
+import { makeNothingRuns, makeStartRefusal } from "./make-report.ts";
 import { dropWarmPod } from "./adopt-pod.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import type { Identities } from "./identities.ts";
@@ -27,20 +29,43 @@ export interface PoolTools {
   readonly identities: Identities;
   readonly settings: Pick<SessionSettings, "pool" | "warmPool">;
   readonly log: Logger;
-  readonly send: (report: SessionReport) => void;
 }
 
 /**
  * The platform wants an attempt executed. Done when that is stored: as the attempt's Secret, whose being there makes
- * the reconcile start it.
+ * the reconcile start it. Else why it is refused.
  */
-export async function obeyStart(start: SessionStart, tools: PoolTools): Promise<void> {
-  const { api, settings } = tools;
+export async function obeyStart(
+  start: SessionStart,
+  tools: PoolTools,
+): Promise<SessionReport | undefined> {
+  const { api, settings, log } = tools;
   const session = await sessionOf(start, tools);
-  if (!session || !isWanted(start, session, tools)) {
-    return dropWarmPod(api, settings, start.warm?.podName ?? null);
+  const refusal = isRefusal(session) ? session : await storeStart(start, session, tools);
+  if (refusal === undefined) return undefined;
+  await dropWarmPod(api, settings, start.warm?.podName ?? null);
+  if (refusal === "unwanted") return undefined;
+  const { runId, attempt } = start;
+  log.warn("a session is not started", { runId, attempt, reason: refusal.reason });
+  return makeStartRefusal(start, refusal);
+}
+
+const isRefusal = (found: Session | Refusal): found is Refusal => "retryable" in found;
+
+async function storeStart(
+  start: SessionStart,
+  session: Session,
+  tools: PoolTools,
+): Promise<Refusal | "unwanted" | undefined> {
+  if (!isWanted(start, session, tools)) return "unwanted";
+  try {
+    await tools.api.apply(kinds.secret, makeAttemptSecret(session, start, Date.now()));
+    return undefined;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (!refusal) throw error;
+    return refusal;
   }
-  await tools.api.apply(kinds.secret, makeAttemptSecret(session, start, Date.now()));
 }
 
 /** Not when a later attempt is known, nor in a warm pod when the session has come to need one of its own: that one hands the run back. */
@@ -51,10 +76,14 @@ function isWanted(start: SessionStart, session: Session, { children }: PoolTools
   return start.warm === null || !needsOwnPod(session.spec);
 }
 
-/** The platform wants an attempt ended. Done when that is written on its Secret, or nothing of it is there. */
-export async function obeyStop(stop: SessionStop, tools: PoolTools): Promise<void> {
+/** The platform wants an attempt ended. Done when that is written on its Secret; else nothing of it is there. */
+export async function obeyStop(
+  stop: SessionStop,
+  tools: PoolTools,
+): Promise<SessionReport | undefined> {
   const session = tools.children.sessions.cache.by("run", stop.runId)[0];
-  const secret = session && {
+  if (!session) return makeNothingRuns(stop);
+  const secret = {
     namespace: session.metadata.namespace,
     name: childName(session.metadata.name, stop.attempt),
   };
@@ -63,85 +92,63 @@ export async function obeyStop(stop: SessionStop, tools: PoolTools): Promise<voi
     [annotations.stopGraceMs]: String(stop.graceMs),
   };
   try {
-    if (!secret) return sayNothingRuns(stop, tools);
     await tools.api.patch(kinds.secret, secret, { metadata: { annotations: notes } });
+    return undefined;
   } catch (error) {
     if (!isApiError(error, "not_found")) throw error;
-    sayNothingRuns(stop, tools);
+    return makeNothingRuns(stop);
   }
-}
-
-function sayNothingRuns({ runId, attempt }: SessionStop, { send }: PoolTools): void {
-  send({
-    type: "report",
-    key: `${runId}/${attempt}/stopped`,
-    runId,
-    attempt,
-    kind: "stopped",
-    reason: "Stopped",
-    message: "Nothing of the session is running",
-    evidence: {},
-    retryable: false,
-  });
 }
 
 /** The session of a run; of a run of the edge it is made, in the name of the run's user. */
-async function sessionOf(start: SessionStart, tools: PoolTools): Promise<Session | undefined> {
+async function sessionOf(start: SessionStart, tools: PoolTools): Promise<Session | Refusal> {
   const { api } = tools;
   const from = start.spec.session;
-  if (from) {
-    const found = await api.get(sessionKind, from);
-    if (found && found.metadata.uid === from.uid) return readSession(found);
-    return refuse(start, tools, "SessionDeleted", `AgenticSession ${from.name} is gone`);
-  }
+  if (from) return sessionOfCluster(from, tools);
   const identity = tools.identities.of(start.spec.owner);
   if (!identity) {
     const who = start.spec.owner ?? "nobody";
-    return refuse(start, tools, "OwnerNotPermitted", `The cluster knows no user for ${who}`);
+    return notPermitted(`The cluster knows no user for ${who}`);
   }
   const draft = makeEdgeSession(start, identity);
   const found = await api.get(sessionKind, draft.metadata);
-  if (found) return ownOf(found, start, identity.user, tools);
+  if (found) return ownOf(found, start, identity.user);
   try {
-    return readSession(await api.with({ as: identity }).create(sessionKind, draft));
+    const made = readSession(await api.with({ as: identity }).create(sessionKind, draft));
+    return (
+      made ?? final("InvalidSpec", "The API server has made another session than was asked for")
+    );
   } catch (error) {
-    const refusal = refusalOf(error);
+    const refusal = refusalOfSession(error);
     if (!refusal) throw error;
-    return refuse(start, tools, "OwnerNotPermitted", refusal.message);
+    return refusal;
   }
 }
 
+async function sessionOfCluster(from: SessionRef, { api }: PoolTools): Promise<Session | Refusal> {
+  const found = await api.get(sessionKind, from);
+  const session = found?.metadata.uid === from.uid ? readSession(found) : undefined;
+  return session ?? final("SessionDeleted", `AgenticSession ${from.name} is gone`);
+}
+
+/** What the user of the run may not do, or the namespace of the mapping does not take. */
+function refusalOfSession(error: unknown): Refusal | undefined {
+  if (isApiError(error, "forbidden")) return notPermitted((error as Error).message);
+  // Of what is only created: the namespace is not there.
+  if (isApiError(error, "not_found")) {
+    return final("NamespaceMissing", (error as Error).message);
+  }
+  return refusalOf(error);
+}
+
 /** A session that somebody else has put under this name must not execute the run. */
-function ownOf(
-  found: StoredSession,
-  start: SessionStart,
-  user: string,
-  tools: PoolTools,
-): Session | undefined {
+function ownOf(found: StoredSession, start: SessionStart, user: string): Session | Refusal {
   const session = readSession(found);
   const isOurs =
     session?.metadata.labels?.[edgeRunLabel] === start.runId && session.spec.owner === user;
-  if (isOurs) return session;
-  const { name } = found.metadata;
-  return refuse(start, tools, "OwnerNotPermitted", `AgenticSession ${name} is somebody else's`);
+  if (session && isOurs) return session;
+  return notPermitted(`AgenticSession ${found.metadata.name} is somebody else's`);
 }
 
-function refuse(
-  { runId, attempt }: SessionStart,
-  { send, log }: PoolTools,
-  reason: string,
-  message: string,
-): undefined {
-  log.warn("a session is not started", { runId, attempt, reason });
-  send({
-    type: "report",
-    key: `${runId}/${attempt}/start_failed`,
-    runId,
-    attempt,
-    kind: "start_failed",
-    reason,
-    message: message.slice(0, 1024),
-    evidence: {},
-    retryable: false,
-  });
-}
+const final = (reason: string, message: string): Refusal => ({ reason, message, retryable: false });
+const notPermitted = (message: string): Refusal => final("OwnerNotPermitted", message);

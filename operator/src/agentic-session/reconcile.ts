@@ -14,12 +14,13 @@ import { type Outcome, apply } from "./apply.ts";
 import { isAtRest } from "./at-rest.ts";
 import type { Children } from "./children.ts";
 import { decide } from "./decide.ts";
-import type { Facts } from "./facts.ts";
+import { type Facts, startDeadline } from "./facts.ts";
 import { makeRefusalReport, readPending } from "./make-report.ts";
 import { makeStatus } from "./make-status.ts";
 import { observe } from "./observe.ts";
 import type { Plan } from "./plan.ts";
 import type { RunViews } from "./run-views.ts";
+import type { Refusal } from "./refusal.ts";
 import { runIdOf } from "./run-id.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import { inactiveAt } from "./wishes.ts";
@@ -137,9 +138,22 @@ async function report(
     const message = readPending(pending);
     if (message) tools.send(message, reportSpan(span, message));
   }
-  const requeue = outcome.refusal ? ({ kind: "at", at: facts.now } as const) : plan.requeue;
+  const requeue = outcome.refusal ? afterRefusal(facts, outcome.refusal) : plan.requeue;
   if (written || plan.changes.length > 0) endReconcile(span, status, requeue);
   return requeue;
+}
+
+/** A quota frees up when others end; nothing tells when. */
+const lookAgainMs = 15_000;
+
+function afterRefusal(facts: Facts, refusal: Refusal): Requeue {
+  if (!mayPass(facts, refusal)) return { kind: "at", at: facts.now };
+  return { kind: "at", at: Math.min(facts.now + lookAgainMs, startDeadline(facts)) };
+}
+
+/** What another attempt may find otherwise, this one may as well, as long as it has time. */
+function mayPass(facts: Facts, { retryable }: Refusal): boolean {
+  return retryable && facts.attempt > 0 && facts.now < startDeadline(facts);
 }
 
 function statusOf(
@@ -147,20 +161,24 @@ function statusOf(
   plan: Plan,
   { run, refusal, sent = [] }: Outcome,
 ): AgenticSessionStatus {
-  const { attempt } = facts;
-  const runId = runIdOf(facts);
-  if (refusal && runId !== undefined && attempt > 0) {
-    const reports = [makeRefusalReport(facts, runId, refusal)];
-    return makeStatus(
-      facts,
-      { phase: "Pending", ...refusal },
-      { attempt, endedAttempt: attempt, reports },
-    );
-  }
-  if (refusal) return makeStatus(facts, { phase: "Failed", ...refusal });
+  if (refusal) return refusedStatus(facts, refusal);
   const { sentMessages = [] } = plan.status;
   const status =
     sent.length === 0 ? plan.status : { ...plan.status, sentMessages: [...sentMessages, ...sent] };
   if (!run || isOver(run.status)) return status;
   return { ...status, runId: run.runId, url: run.url };
+}
+
+/** Of an attempt it is the end; of a run that there is not yet, of the session. */
+function refusedStatus(facts: Facts, refusal: Refusal): AgenticSessionStatus {
+  const { attempt } = facts;
+  const { reason, message } = refusal;
+  const runId = runIdOf(facts);
+  if (runId === undefined || attempt === 0) {
+    return makeStatus(facts, { phase: "Failed", reason, message });
+  }
+  if (mayPass(facts, refusal)) return makeStatus(facts, { phase: "Creating", reason, message });
+  const reports = [makeRefusalReport(facts, runId, refusal)];
+  const ended = { attempt, endedAttempt: attempt, reports };
+  return makeStatus(facts, { phase: "Pending", reason, message }, ended);
 }

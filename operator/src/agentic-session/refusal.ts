@@ -4,6 +4,8 @@ import { ApiError, type ApiErrorReason } from "../kube/api-error.ts";
 export interface Refusal {
   readonly reason: string;
   readonly message: string;
+  /** Another attempt may find it otherwise. */
+  readonly retryable: boolean;
 }
 
 const reasonOf: Partial<Record<ApiErrorReason, string>> = {
@@ -11,11 +13,13 @@ const reasonOf: Partial<Record<ApiErrorReason, string>> = {
   forbidden: "AdmissionDenied",
   invalid: "InvalidSpec",
   namespace_terminating: "NamespaceTerminating",
+  quota: "QuotaExceeded",
 };
 
 /** What the API server says to a child that it does not take; undefined: try again. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (!(error instanceof ApiError)) return undefined;
   const reason = reasonOf[error.reason];
-  return reason === undefined ? undefined : { reason, message: error.message };
+  if (reason === undefined) return undefined;
+  return { reason, message: error.message, retryable: error.retryable };
 }

@@ -20,6 +20,7 @@ export async function startAttempt(
     return {
       reason: "InvalidSpec",
       message: `spec.image: ${image} is not among the allowed images`,
+      retryable: false,
     };
   }
   try {

@@ -28,10 +28,13 @@ export interface OperatorSocketOptions {
   readonly onOpen?: (isOpen: boolean) => void;
 }
 
-/** What the platform asks and tells. A command is confirmed when its promise has resolved; rejected, it comes again. */
+/**
+ * What the platform asks and tells. A command is confirmed when its promise has resolved; rejected, it comes again. One that
+ * resolves with a report is confirmed when the platform has that: nothing in the cluster would remember it.
+ */
 export interface PoolHandler {
-  readonly start: (start: SessionStart) => Promise<void>;
-  readonly stop: (stop: SessionStop) => Promise<void>;
+  readonly start: (start: SessionStart) => Promise<SessionReport | undefined>;
+  readonly stop: (stop: SessionStop) => Promise<SessionReport | undefined>;
   readonly changed: (run: SessionRun) => void;
   /** Somebody wants to see a log. */
   readonly follow: (log: LogFollow) => void;
@@ -45,6 +48,8 @@ const handshakeMs = 10_000;
 const pingMs = 15_000;
 const statusMs = 30_000;
 const commandsAtATime = 10;
+/** Between two words about the pool's state, however fast it changes. */
+const statusGapMs = 1_000;
 const bounds = { firstMs: 500, longestMs: 30_000 };
 
 /** The operator's one connection to its pool. It comes back by itself until `close`. */
@@ -61,6 +66,8 @@ export class OperatorSocket {
   #isAlive = true;
   #tries = 0;
   readonly #timers = new Map<string, () => void>();
+  #saidStatus = "";
+  #statusSaidAt = -Infinity;
 
   constructor(options: OperatorSocketOptions, handler: PoolHandler) {
     this.#options = options;
@@ -118,9 +125,20 @@ export class OperatorSocket {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#hello();
   }
 
-  /** Sends until the platform has confirmed the key. The same key again changes nothing. */
-  report(report: SessionReport, span?: Span): void {
-    this.#outbox.add(report, span);
+  /** Sends until the platform has confirmed the key, and resolves then. The same key again changes nothing. */
+  report(report: SessionReport, span?: Span): Promise<void> {
+    return this.#outbox.add(report, span);
+  }
+
+  /** What `status` answers may be another by now. */
+  statusChanged(): void {
+    if (this.#timers.has("news")) return;
+    const delay = Math.max(0, this.#statusSaidAt + statusGapMs - this.#clock.monotonic());
+    const say = (): void => {
+      this.#timers.delete("news");
+      if (JSON.stringify(this.#handler.status()) !== this.#saidStatus) this.#status();
+    };
+    this.#timers.set("news", this.#clock.schedule(delay, say));
   }
 
   #opened(socket: WebSocket): void {
@@ -143,6 +161,8 @@ export class OperatorSocket {
   #status(): void {
     const { version } = this.#options;
     const status = this.#handler.status();
+    this.#saidStatus = JSON.stringify(status);
+    this.#statusSaidAt = this.#clock.monotonic();
     this.#write({ type: "pool.status", version, leader: this.#isLeader, ...status });
   }
 
@@ -180,15 +200,22 @@ export class OperatorSocket {
   }
 
   /** Without an answer the command comes again; so a failure needs no more than a line. */
-  #obey(key: string, act: () => Promise<void>): void {
+  #obey(key: string, act: () => Promise<SessionReport | undefined>): void {
     if (!this.#isLeader) return;
     this.#commands.add(key, () =>
       act()
-        .then(() => void this.#write({ type: "ack", key }))
+        .then((report) => this.#confirm(key, report))
         .catch((error: unknown) =>
           this.#options.log.warn("a command of the edge failed", { key, error }),
         ),
     );
+  }
+
+  /** Whose report is on its way holds up no other command. */
+  #confirm(key: string, report: SessionReport | undefined): void {
+    const ack = (): void => void this.#write({ type: "ack", key });
+    if (report === undefined) ack();
+    else void this.report(report).then(ack);
   }
 
   #send(report: SessionReport): boolean {

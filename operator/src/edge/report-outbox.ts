@@ -8,6 +8,7 @@ const bounds = { firstMs: 10_000, longestMs: 300_000 };
 interface Waiting {
   readonly report: SessionReport;
   readonly span: Span;
+  readonly confirmed: PromiseWithResolvers<void>;
   tries: number;
   cancel: () => void;
 }
@@ -23,18 +24,22 @@ export class ReportOutbox {
     this.#send = send;
   }
 
-  /** `span` ends when the report is confirmed. */
-  add(report: SessionReport, span: Span = noSpan): void {
-    if (this.#waiting.has(report.key)) return;
-    const waiting: Waiting = { report, span, tries: 0, cancel: () => undefined };
+  /** Resolves when the platform has it; never, when this is cleared before. `span` ends with it. */
+  add(report: SessionReport, span: Span = noSpan): Promise<void> {
+    const known = this.#waiting.get(report.key);
+    if (known) return known.confirmed.promise;
+    const confirmed = Promise.withResolvers<void>();
+    const waiting: Waiting = { report, span, confirmed, tries: 0, cancel: () => undefined };
     this.#waiting.set(report.key, waiting);
     this.#try(waiting);
+    return confirmed.promise;
   }
 
   confirm(key: string): void {
     const waiting = this.#waiting.get(key);
     waiting?.cancel();
     waiting?.span.end();
+    waiting?.confirmed.resolve();
     this.#waiting.delete(key);
   }
 

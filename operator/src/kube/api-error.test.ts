@@ -24,6 +24,7 @@ it.each([
   [401, { reason: "Unauthorized" }, "unauthorized", true],
   [403, forbidden('User "bob" cannot list resource "pods" in API group ""'), "forbidden", false],
   [403, forbidden('pods "x" is forbidden: exceeded quota: q, requested: pods=1'), "quota", true],
+  [403, forbidden("x is forbidden: status unknown for quota: q, resources: pods"), "quota", true],
   [
     403,
     forbidden('pods "x" is forbidden: failed quota: q: must specify limits.cpu'),

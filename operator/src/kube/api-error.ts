@@ -128,7 +128,7 @@ function classify(httpStatus: number, status: Status): ApiErrorReason {
 
 /** RBAC, quota and admission plugins all answer 403 Forbidden; nothing but the text tells them apart. */
 function classifyForbidden(message: string): ApiErrorReason {
-  if (/\b(exceeded|failed) quota: /.test(message)) return "quota";
+  if (/\b((exceeded|failed) quota|status unknown for quota): /.test(message)) return "quota";
   return isDeniedByAdmission(message) ? "admission_denied" : "forbidden";
 }
 

@@ -91,6 +91,12 @@ export class WarmPoolController implements Controller {
     };
   }
 
+  /** What is counted may have changed. */
+  onChange(listener: () => void): void {
+    this.#pods.subscribe(listener);
+    this.#secrets.subscribe(listener);
+  }
+
   async #reconcile(key: string, api: KubeClient): Promise<Requeue> {
     const anchor = this.#anchors.cache.getByKey(key);
     if (!anchor || anchor.metadata.deletionTimestamp !== undefined) return settled;

@@ -1,4 +1,4 @@
-import { PoolToRunner, runnerPaths, v1 } from "@millrace/contracts";
+import { PoolToRunner, runnerPaths, v1, v1Pools } from "@millrace/contracts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { command, mark } from "../../support/fault-bench.ts";
 import { promptFor } from "../../support/model-server/scenario.ts";
@@ -21,9 +21,9 @@ const metadata = "169.254.169.254";
 /** A command that nobody lets go on: a run in the middle of it is in a known place. */
 const hold = command("echo holding; sleep 600");
 
-async function poolOf({ platform }: SessionBench): Promise<v1.Pool> {
+async function poolOf({ platform }: SessionBench): Promise<v1Pools.Pool> {
   const { body } = await platform.api.request("GET", "/v1/pools");
-  const [pool] = v1.page(v1.Pool).parse(body).data;
+  const [pool] = v1.page(v1Pools.Pool).parse(body).data;
   if (!pool) throw new Error("the edge has no pool");
   return pool;
 }

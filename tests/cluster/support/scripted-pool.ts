@@ -45,6 +45,8 @@ export class ScriptedPool {
   lostAnswers = 0;
   /** How often a run was looked at. */
   readonly looks = new Map<string, number>();
+  /** Keys of reports, which while it is there are lost on their way to their run. */
+  lost: Set<string> | undefined;
   /** HTTP requests that were answered. */
   requests = 0;
   readonly warmTokens: WarmTokenAsk[] = [];
@@ -195,6 +197,7 @@ export class ScriptedPool {
       if (message.type === "pool.status") this.status = message;
       if (message.type === "ack") this.#confirmed.add(message.key);
       if (message.type !== "report") return;
+      if (this.lost?.add(message.key)) return;
       if (!this.reports.some(({ key }) => key === message.key)) this.reports.push(message);
       socket.send(JSON.stringify({ type: "ack", key: message.key }));
     });

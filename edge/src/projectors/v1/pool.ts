@@ -1,10 +1,10 @@
-import type { v1 } from "@millrace/contracts";
+import type { v1Pools } from "@millrace/contracts";
 import type { PoolView } from "@millrace/durable-objects";
 import type { PoolEntry } from "../../pools.ts";
 import { isoOrNull, isoTime } from "./run-summary.ts";
 
 /** A pool as `/v1` shows it. */
-export function poolOf({ name, workspaceBackend }: PoolEntry, view: PoolView): v1.Pool {
+export function poolOf({ name, workspaceBackend }: PoolEntry, view: PoolView): v1Pools.Pool {
   const { status, runners, operators } = view;
   return {
     name,
@@ -13,7 +13,11 @@ export function poolOf({ name, workspaceBackend }: PoolEntry, view: PoolView): v
     version: status?.version ?? operators.find(({ leader }) => leader)?.version ?? null,
     lastSeenAt: isoOrNull(view.lastSeenAt),
     waiting: view.waiting,
-    runners,
+    runners: {
+      ...runners,
+      versions: [...runners.versions],
+      lastSeenAt: isoOrNull(runners.lastSeenAt),
+    },
     cluster: status && { free: status.free, warm: status.warm, sessions: status.sessions },
     operators: operators.map(({ operatorId, version, leader, connectedAt, lastSeenAt }) => ({
       id: operatorId,

@@ -7,6 +7,7 @@ import {
   makeSessionRun,
   ScriptedOperator,
 } from "../../testing/scripted-operator.ts";
+import { ScriptedRunner } from "../../testing/scripted-runner.ts";
 
 const waitMs = 30_000;
 
@@ -41,6 +42,12 @@ describe("logs", () => {
   });
 });
 
+/** The pool as anybody sees it. */
+async function seenPool({ pool }: { readonly pool: string }) {
+  const { body } = await askJson("/v1/pools?limit=500");
+  return body.data.find(({ name }: { name: string }) => name === pool);
+}
+
 describe("pools", () => {
   it("are listed with what is connected to them", async () => {
     const pool = await makePool();
@@ -54,15 +61,27 @@ describe("pools", () => {
       sessions: { Running: 4 },
     });
     await vi.waitFor(async () => {
-      const { body } = await askJson("/v1/pools?limit=500");
+      const { body } = await askJson("/v1/pools?limit=1");
       expect(body.data[0]).toMatchObject({ name: "default", workspaceBackend: "host" });
-      const seen = body.data.find(({ name }: { name: string }) => name === pool.pool);
-      expect(seen).toMatchObject({
+      expect(await seenPool(pool)).toMatchObject({
         connected: true,
         version: "1.2.4",
         cluster: { free: 3, warm: { size: 2, ready: 1 }, sessions: { Running: 4 } },
         operators: [{ id: operator.operatorId, leader: true }],
       });
+    }, waitMs);
+    const runner = await ScriptedRunner.join(2, pool);
+    await vi.waitFor(async () => {
+      const { runners } = await seenPool(pool);
+      expect(runners).toMatchObject({ connected: 1, slots: 2, free: 2, versions: ["test"] });
+      expect(Date.parse(runners.lastSeenAt)).toBeGreaterThan(0);
+    }, waitMs);
+    runner.close();
+    operator.close();
+    await vi.waitFor(async () => {
+      const gone = await seenPool(pool);
+      expect(gone).toMatchObject({ connected: false, runners: { lastSeenAt: null } });
+      expect(Date.parse(gone.lastSeenAt)).toBeGreaterThan(0);
     }, waitMs);
     const { body } = await askJson("/v1/pools?limit=1");
     expect(body.data).toHaveLength(1);

@@ -85,6 +85,9 @@ describe("a session that was made in the cluster", () => {
     leader.say({ type: "ack", key: start.key });
     const attempt = await ScriptedAttempt.claim(start, crypto.randomUUID());
     await leader.heard("run.changed", ({ run }) => run.status === "running");
+    const resolved = { provider: "openai", model: "gpt-5", source: "default" } as const;
+    await attempt.append([{ type: "model.resolved", data: resolved }]);
+    await leader.heard("run.changed", (told) => told.run.model === "gpt-5");
     await attempt.append([], { kind: "succeeded", output: "done" });
     const { run } = await leader.heard("run.changed", (told) => told.run.status === "succeeded");
     expect(run).toMatchObject({ runId, attempt: 1, failures: 0 });

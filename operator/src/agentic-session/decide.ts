@@ -114,6 +114,8 @@ function whilePaused({ session }: Facts): Told {
   return { phase: "Stopped", reason: "Stopped", message: how };
 }
 
+const threadsTurn = "; the runs of a thread execute one after another";
+
 function whileQueued(facts: Facts): Told {
   const { phase: before, reason, message, endedAttempt } = facts.session.status ?? {};
   const phase = wantsStop(facts) ? "Stopping" : "Pending";
@@ -122,7 +124,9 @@ function whileQueued(facts: Facts): Told {
   if (endedAttempt !== undefined && reason !== undefined && !hasRested) {
     return { phase, reason, message: message ?? "" };
   }
-  return { phase, reason: "Queued", message: "Waiting for the platform to start the run" };
+  // What keeps it is not told; that another session's run may is all that can be said.
+  const others = facts.session.spec.threadId === undefined ? "" : threadsTurn;
+  return { phase, reason: "Queued", message: `Waiting for the platform to start the run${others}` };
 }
 
 function decideOver(facts: Facts, run: SessionRun): Plan {

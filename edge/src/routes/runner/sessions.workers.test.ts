@@ -93,6 +93,23 @@ describe("a session that was made in the cluster", () => {
     expect(run).toMatchObject({ runId, attempt: 1, failures: 0 });
   });
 
+  it("waits while another session of its thread executes", async () => {
+    const pool = await makePool();
+    const operator = await ScriptedOperator.join(pool);
+    const thread = "shared";
+    const first = await makeSessionRun(pool, { thread });
+    const start = await operator.heard("session.start");
+    operator.say({ type: "ack", key: start.key });
+    const attempt = await ScriptedAttempt.claim(start, crypto.randomUUID());
+    const second = await makeSessionRun(pool, { thread });
+    expect(second).toMatchObject({ projectId: first.projectId, status: "queued", attempt: 0 });
+    await attempt.append([], { kind: "succeeded", output: "done" });
+    expect(await operator.heard("session.start")).toMatchObject({
+      runId: second.runId,
+      attempt: 1,
+    });
+  });
+
   it("is not another pool's, nor anybody's without a token", async () => {
     const [pool, other] = [await makePool(), await makePool()];
     const { runId } = await makeSessionRun(pool);

@@ -93,7 +93,7 @@ describe("ids", () => {
     expect(untouched.body.data.status).toBe("queued");
   });
 
-  it.each(["-x", "a b", "%zz", "é", "a".repeat(129)])(
+  it.each(["-x", "a b", "%zz", "é", "a".repeat(129), "a".repeat(300)])(
     "a project called %j is refused",
     async (id) => {
       const path = `/v1/projects/${encodeURIComponent(id)}`;

@@ -83,11 +83,26 @@ describe("a session on a real node", () => {
   it("ends when its run is cancelled", async () => {
     await bench.apply("cancelled", { build: [mark("a"), hold] });
     const run = await bench.followUntil("cancelled", "holding\n");
-    await bench.platform.api.cancel(run.projectId, run.runId);
+    const { api } = bench.platform;
+    const log = `/v1/projects/${run.projectId}/runs/${run.runId}/logs/1/runner`;
+    const live = await api.fetch("GET", `${log}?follow=true`);
+    expect([live.status, live.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+    const followed = live.text();
+    await api.cancel(run.projectId, run.runId);
     const frames = await run.stream.toEnd();
     expect(frames.map(nameOf).at(-1)).toBe("cancelled");
     await bench.untilPhase("cancelled", "Stopped", "Cancelled");
     await bench.untilNothingRuns("cancelled");
+    // Live to its last line, and kept when the pod has gone.
+    const kept = await (await api.fetch("GET", log)).text();
+    for (const said of [await followed, kept]) {
+      expect(said).toContain("runner starts");
+      expect(said).toContain("CancelRequested");
+    }
+    const { status } = await bench.read("cancelled");
+    expect(status?.conditions).toContainEqual(
+      expect.objectContaining({ type: "Retained", status: "True" }),
+    );
   });
 
   it("pauses, its pod goes, and it goes on where it was", async () => {
@@ -233,6 +248,18 @@ describe("a session on a real node", () => {
       expect(tap.sent().join()).toContain(run.runId);
       expect([...tap.sent(), ...tap.answered()].join()).not.toContain(providerKey);
       await bench.untilNothingRuns("told");
+    });
+
+    it("is paused when the chart is uninstalled, and no pod is left of either", async () => {
+      await bench.apply("left", { build: [mark("a"), hold] });
+      const run = await bench.followUntil("left", "holding\n");
+      await bench.uninstall();
+      await run.stream.untilNamed("run.waiting");
+      const { status } = await bench.read("left");
+      expect(status).toMatchObject({ phase: "Stopped", reason: "Uninstalled" });
+      const { stdout } = await bench.node.kubectl("get", "pods", "-A", "-o", "name");
+      expect(stdout.split("\n").filter((name) => /left|warm|millrace/.test(name))).toEqual([]);
+      await bench.kubectl("delete", "ags", "left", "--timeout=30s");
     });
   });
 });

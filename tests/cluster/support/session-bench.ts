@@ -22,6 +22,8 @@ export const providerKey = "sk-test-of-nobody";
 /** In whose name the operator makes the sessions of the edge's users. */
 const edgeUser = "edge-user";
 
+const helmFlags = ["--namespace", releaseNamespace, "--wait", "--timeout", "300s"];
+
 type Phase = NonNullable<NonNullable<AgenticSession["status"]>["phase"]>;
 
 /** A session's run as the edge streams it. */
@@ -279,9 +281,13 @@ export class SessionBench {
     return this.#helm("upgrade", values, "--reuse-values");
   }
 
+  /** Resolves when helm has waited for everything of the release to go. */
+  async uninstall(): Promise<void> {
+    await helm(["uninstall", "millrace", ...helmFlags], { KUBECONFIG: this.node.kubeconfig });
+  }
+
   async #helm(verb: string, values: Values, ...more: readonly string[]): Promise<void> {
-    const flags = ["--namespace", releaseNamespace, "--wait", "--timeout", "300s"];
-    await helm([verb, "millrace", chart, ...setFlags(values), ...flags, ...more], {
+    await helm([verb, "millrace", chart, ...setFlags(values), ...helmFlags, ...more], {
       KUBECONFIG: this.node.kubeconfig,
     });
   }

@@ -64,6 +64,8 @@ export function makeChildren({ api, namespace, onError, onRelist }: ChildrenOpti
       namespace,
       kind: kinds.event,
       fieldSelector,
+      // No bookmarks come for Events: the server ends the watch before its silence says anything.
+      watchSeconds: 60,
       indexes: { regarded: byRegarded },
     });
   const informers = {

@@ -115,7 +115,7 @@ export class Informer<T extends KubeObject, I extends string = never> {
     await sleep(this.#clock, backoffMs(backoff, inVain, random), signal);
   }
 
-  /** Takes over page by page, so that only one page is ever held beside the cache. */
+  /** Takes over page by page. A list out of the server's cache (`resourceVersion` 0) may come as one page, whatever the limit. */
   async #list(signal: AbortSignal): Promise<void> {
     const { api, kind, pageSize = 500, onRelist } = this.#options;
     if (this.#isSynced) onRelist?.();

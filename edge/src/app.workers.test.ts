@@ -8,7 +8,7 @@ const routes = [...v1Routes.all, ...streamRoutes.all, ...subscriptionRoutes.all]
 const plain = (path: string) =>
   path
     .replace("{name}", "*")
-    .replace("{stream}", ":stream{.+}")
+    .replace("{stream}", ":stream{[^]+}")
     .replaceAll(/\/\{(\w+)\}/g, "/:$1");
 
 const preflight = (origin: string) =>

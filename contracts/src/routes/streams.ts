@@ -110,7 +110,7 @@ export const all = [
     operationId: "describeStream",
     summary: "What a stream is. Does not count as a use of it.",
     request: { params: named },
-    responses: { ...head, 410: deleted },
+    responses: { ...head, 400: problems[400], 410: deleted },
   },
   {
     ...stream,
@@ -120,6 +120,7 @@ export const all = [
     request: { params: named },
     responses: {
       204: { description: "Deleted." },
+      400: problems[400],
       401: problems[401],
       403: problems[403],
       404: problems[404],

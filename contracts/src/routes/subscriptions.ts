@@ -68,6 +68,7 @@ export const all = [
     request: { params: ofOne },
     responses: {
       200: json(subscriptions.Subscription, "The subscription."),
+      400: badRequest,
       ...keyProblems,
       404: notFound,
     },
@@ -80,7 +81,7 @@ export const all = [
     tags,
     security: keyed,
     request: { params: ofOne },
-    responses: { 204: { description: "It is gone." }, ...keyProblems },
+    responses: { 204: { description: "It is gone." }, 400: badRequest, ...keyProblems },
   },
   {
     path: `${path}/streams`,
@@ -107,7 +108,12 @@ export const all = [
     request: {
       params: ofOne.extend({ stream: z.string().meta({ description: "Percent-encoded." }) }),
     },
-    responses: { 204: { description: "Done." }, ...keyProblems, 404: notFound },
+    responses: {
+      204: { description: "Done." },
+      400: badRequest,
+      ...keyProblems,
+      404: notFound,
+    },
   },
   {
     path: `${path}/claim`,

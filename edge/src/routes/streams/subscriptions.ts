@@ -30,8 +30,9 @@ subscriptions.use("/v1/stream/__ds/*", async (c, next) => {
 });
 
 subscriptions.use(`${path}/*`, async (c, next) => {
-  const isTooLong = c.req.param("id").length > limits.subscriptionIdMaxChars;
-  return isTooLong ? refuseSubscription(c, "SUBSCRIPTION_NOT_FOUND") : next();
+  if (c.req.param("id").length <= limits.subscriptionIdMaxChars) return next();
+  const message = `id: has ${limits.subscriptionIdMaxChars} characters at most`;
+  return refuseSubscription(c, "INVALID_REQUEST", { message });
 });
 
 /** Creates a subscription: 201; 200 when it is there and the same; 409 when it is there and another. */
@@ -82,7 +83,8 @@ subscriptions.post(`${path}/streams`, async (c) => {
   return refuseSubscription(c, "INVALID_REQUEST", { message });
 });
 
-subscriptions.delete(`${path}/streams/:stream{.+}`, async (c) => {
+// A name may hold line breaks, which a dot does not match.
+subscriptions.delete(`${path}/streams/:stream{[^]+}`, async (c) => {
   const { id, stream } = c.req.param();
   const isKnown = await ownOf(c).removeStream(id ?? "", (stream ?? "").replace(/^\/+|\/+$/g, ""));
   return isKnown ? c.body(null, 204) : refuseSubscription(c, "SUBSCRIPTION_NOT_FOUND");

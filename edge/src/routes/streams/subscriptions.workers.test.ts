@@ -127,14 +127,15 @@ describe("a subscription", () => {
     }
   });
 
-  it("takes names with slashes, and lets them go", async () => {
+  it("takes names with slashes and line breaks, and lets them go", async () => {
     const id = uniqueName("sub");
     await put(id, pullWish());
-    expect(await status(`${pathOf(id)}/streams`, { json: { streams: ["b/c"] } })).toBe(204);
+    expect(await status(`${pathOf(id)}/streams`, { json: { streams: ["b/c", "d\re"] } })).toBe(204);
     const paths = async () =>
       (await askWire(pathOf(id))).body.streams.map(({ path }: { path: string }) => path);
-    expect(await paths()).toEqual(["a", "b/c"]);
+    expect(await paths()).toEqual(["a", "b/c", "d\re"]);
     expect(await status(`${pathOf(id)}/streams/b%2Fc`, { method: "DELETE" })).toBe(204);
+    expect(await status(`${pathOf(id)}/streams/d%0De`, { method: "DELETE" })).toBe(204);
     expect(await status(`${pathOf(id)}/streams/a`, { method: "DELETE" })).toBe(204);
     expect(await paths()).toEqual([]);
   });
@@ -144,7 +145,7 @@ describe("a subscription", () => {
       expect(await status(path, { key: null })).toBe(401);
     }
     expect(await status("/v1/stream/__ds/other", {})).toBe(404);
-    expect(await status(pathOf("x".repeat(201)), {})).toBe(404);
+    expect(await status(pathOf("x".repeat(201)), {})).toBe(400);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { OperatorEnv } from "./env.ts";
+import { aborted } from "./kube/clock.ts";
 import type { Controller } from "./kube/controller.ts";
 import { EventRecorder } from "./kube/event-recorder.ts";
 import { KubeClient } from "./kube/kube-client.ts";
@@ -98,7 +99,9 @@ export class Operator {
     log.info("leads");
     this.#metrics.leading.set(1);
     try {
-      await Promise.all(this.#controllers.map((controller) => controller.lead(leadership)));
+      const work = this.#controllers.map((controller) => controller.lead(leadership));
+      // Without controllers as well: who leads and has nothing to do keeps the Lease.
+      await Promise.all([...work, aborted(leadership.signal)]);
     } finally {
       this.#metrics.leading.set(0);
       log.info("leads no more", { because: String(leadership.signal.reason) });

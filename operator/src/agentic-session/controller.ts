@@ -9,6 +9,7 @@ import { type Span, within } from "@millrace/telemetry";
 import type { EdgeHttp } from "../edge/edge-http.ts";
 import { OperatorSocket, type PoolHandler } from "../edge/operator-socket.ts";
 import { type Controller, makeController } from "../kube/controller.ts";
+import { aborted } from "../kube/clock.ts";
 import { keyOf } from "../kube/kind.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 import type { Leadership } from "../kube/leader-election.ts";
@@ -28,12 +29,6 @@ import { commandSpan } from "./spans.ts";
 import { WrittenStatus } from "./written-status.ts";
 
 const controllerName = "agentic-session";
-
-const aborted = (signal: AbortSignal): Promise<unknown> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", resolve, { once: true });
-  });
 
 /** Its runner is connected for the first time; a resumed run, or another attempt, says nothing of how fast starts are. */
 const isFirstStart = ({ status }: Session, phase: string): boolean =>
@@ -106,6 +101,7 @@ export class SessionController implements Controller {
       this.#written.forget(object.metadata.uid);
       this.#logs.forget(object.metadata.uid);
       this.#runs.forgetSession(object.metadata.uid, runId);
+      this.#runs.sweep(this.#children.sessions.cache);
     });
   }
 
@@ -146,6 +142,7 @@ export class SessionController implements Controller {
       settings,
       tracer,
       logs: this.#logs,
+      isLinked: () => this.#socket.isWelcome,
       send: (report: SessionReport, span: Span) => void this.#socket.report(report, span),
       warmed: (result: "hit" | "miss") => metrics.warmPoolHits.inc({ result }),
       entered: (session: Session, status: AgenticSessionStatus) => this.#entered(session, status),

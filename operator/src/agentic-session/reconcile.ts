@@ -47,6 +47,8 @@ export interface ReconcileTools {
   readonly settings: SessionSettings;
   readonly tracer: Tracer;
   readonly logs: LogKeeper;
+  /** A connection to the platform stands. When the next one does, every session is looked at anew. */
+  readonly isLinked: () => boolean;
   readonly send: (report: SessionReport, span: Span) => void;
   readonly warmed: (result: "hit" | "miss") => void;
   readonly entered: (session: Session, status: AgenticSessionStatus) => void;
@@ -55,7 +57,7 @@ export interface ReconcileTools {
 /** One session: observe, decide, apply, report. */
 export async function reconcile(
   key: string,
-  { api, assertHeld }: ReconcileContext,
+  { api, assertHeld, notAfter }: ReconcileContext,
   tools: ReconcileTools,
 ): Promise<Requeue> {
   const stored = tools.children.sessions.cache.getByKey(key);
@@ -63,23 +65,24 @@ export async function reconcile(
   const session = cached && tools.written.onto(cached);
   if (!session || isAtRest(session, attemptsLeft(session, tools.children))) return settled;
   const now = Date.now();
-  const run = await viewRun(session, tools);
+  const seen = await viewRun(session, tools);
   const acked = tools.runs.confirmed(session.metadata.uid);
   const facts = await observe(session, {
     api,
     children: tools.children,
     now,
-    run,
+    run: seen.run,
     acked,
     hiddenValues: (of, attempt) => hiddenValues(of, attempt, tools.settings, api),
     keeping: (attempt, pod) => tools.logs.of(session, attempt, pod),
   });
   const plan = decide(facts);
+  promise(plan, now, notAfter);
   const span = reconcileSpan(tools.tracer, facts);
   try {
     const applying = { ...tools, api, assertHeld, sawRun: tools.runs.put, span };
     const outcome = await apply(facts, plan.changes, applying);
-    return await report(facts, plan, outcome, { ...tools, api, span });
+    return unlessUnread(await report(facts, plan, outcome, { ...tools, api, span }), seen, tools);
   } catch (error) {
     span.end({ error: wordFor(error) });
     // Somebody wrote meanwhile, or it is gone: the cache will say so, and wakes this session.
@@ -89,26 +92,44 @@ export async function reconcile(
   }
 }
 
+/** What comes with time alone does not wait until the platform can be told of it. */
+function promise({ requeue }: Plan, now: number, notAfter: ReconcileContext["notAfter"]): void {
+  if (requeue.kind === "at" && requeue.at > now) notAfter(requeue.at);
+}
+
+/** What the run asks for is not known: as long as its connection stands nobody would say when it can be asked. */
+function unlessUnread(
+  requeue: Requeue,
+  { isUnread = false }: RunSeen,
+  { isLinked }: Pick<ReconcileTools, "isLinked">,
+): Requeue {
+  if (!isUnread || !isLinked()) return requeue;
+  return { kind: "retry", because: "the run could not be read" };
+}
+
 const attemptsLeft = ({ metadata: { uid } }: Session, { jobs, secrets }: Children): number =>
   jobs.cache.by("owner", uid).length + secrets.cache.by("owner", uid).length;
 
+interface RunSeen {
+  readonly run: SessionRun | undefined;
+  /** The edge was asked and did not answer. */
+  readonly isUnread?: boolean;
+}
+
 /** The run as it was last told; asked for by a process that does not know it yet, and before it counts as silent. */
-async function viewRun(
-  session: Session,
-  { edge, runs }: ReconcileTools,
-): Promise<SessionRun | undefined> {
+async function viewRun(session: Session, { edge, runs }: ReconcileTools): Promise<RunSeen> {
   const runId = session.status?.runId;
-  if (runId === undefined) return runs.ofSession(session.metadata.uid);
+  if (runId === undefined) return { run: runs.ofSession(session.metadata.uid) };
   const known = runs.get(runId);
   // The platform tells what a run has come to, not each of its events: only it knows whether one is silent.
-  if (known && Date.now() < inactiveAt({ session, run: known })) return known;
+  if (known && Date.now() < inactiveAt({ session, run: known })) return { run: known };
   const answer = await edge.readRun(runId);
   // Without the edge pods are still watched; what they come to waits in the status.
-  if (!answer.ok && answer.code === "unreachable") return undefined;
+  if (!answer.ok && answer.code === "unreachable") return { run: undefined, isUnread: true };
   const run = settle(answer, "read the run");
   // Who asked looks at the answer: nobody needs to be woken.
   if (run) runs.keep(run);
-  return run;
+  return { run };
 }
 
 /** At most one write, and none when nothing has changed. Reports leave only once they are stored. */

@@ -1,4 +1,15 @@
 import type { SessionRun } from "@millrace/contracts";
+import type { StoredSession } from "./session.ts";
+
+/** The sessions that there are. */
+interface Sessions {
+  readonly size: number;
+  values(): Iterable<Pick<StoredSession, "metadata" | "status">>;
+}
+
+/** So many entries per session are what there may be, and so many beside. */
+const perSession = 4;
+const spare = 1000;
 
 /** Runs as the platform last told of them, and which reports it has confirmed. Memory only: both can be asked again. */
 export class RunViews {
@@ -42,6 +53,23 @@ export class RunViews {
     this.#confirmed.delete(uid);
     this.#bySession.delete(uid);
     if (runId !== undefined) this.#runs.delete(runId);
+  }
+
+  /**
+   * What is told of a run after its session has gone, or of a start that was refused, belongs to nobody who would have it
+   * forgotten: once there is much of that, it goes. A view that goes too early is asked for again.
+   */
+  sweep(sessions: Sessions): void {
+    const entries = this.#runs.size + this.#bySession.size + this.#confirmed.size;
+    if (entries <= perSession * sessions.size + spare) return;
+    const here = Array.from(sessions.values());
+    const uids = new Set(here.map(({ metadata }) => metadata.uid));
+    const runIds = new Set(
+      here.map(({ status }) => (status as { runId?: string } | undefined)?.runId),
+    );
+    for (const uid of this.#confirmed.keys()) if (!uids.has(uid)) this.#confirmed.delete(uid);
+    for (const uid of this.#bySession.keys()) if (!uids.has(uid)) this.#bySession.delete(uid);
+    for (const runId of this.#runs.keys()) if (!runIds.has(runId)) this.#runs.delete(runId);
   }
 
   confirm(key: string): string {

@@ -76,6 +76,11 @@ export class OperatorSocket {
     this.#outbox = new ReportOutbox(this.#clock, (report) => this.#send(report));
   }
 
+  /** The platform answers over it. */
+  get isWelcome(): boolean {
+    return this.#isWelcome;
+  }
+
   open(): void {
     this.#isClosed = false;
     this.#connect();

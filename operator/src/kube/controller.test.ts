@@ -149,6 +149,22 @@ it("retries what threw or asks for it, with a growing backoff", async () => {
   await leading;
 });
 
+it("looks again at the time that was promised, though the backoff after a failure is longer", async () => {
+  const at: number[] = [];
+  const { api, clock, lead, end } = await start(async (_key, { notAfter }) => {
+    at.push(clock.monotonic());
+    if (at.length === 1) notAfter(clock.now() + 50);
+    if (at.length < 3) throw new Error("boom");
+    return settled;
+  });
+  api.put(makeWidget("a", 1));
+  const leading = lead();
+  await clock.advance(1000);
+  expect(at).toEqual([0, 50, 250]);
+  await end();
+  await leading;
+});
+
 it("lets no write out once the lease has run out", async () => {
   const refusals: unknown[] = [];
   const { api, lead, end } = await start(async (_key, context) => {

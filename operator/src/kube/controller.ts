@@ -23,6 +23,8 @@ export interface ReconcileContext {
   readonly signal: AbortSignal;
   /** Throws when it is, also before the signal could tell. For what does not go through `api`. */
   readonly assertHeld: () => void;
+  /** The key is looked at again at this wall-clock time (Unix ms), whatever becomes of this look: a backoff may be longer. */
+  readonly notAfter: (at: number) => void;
 }
 
 /** Told how reconciles went; metrics hang on it. */
@@ -75,10 +77,14 @@ export function makeController<T extends KubeObject>(options: ControllerOptions<
     informers: [primary, ...owned, ...read],
     async lead(leadership) {
       const { signal, assertHeld } = leadership;
-      const context = { api: options.api.with({ signal, guard: assertHeld }), signal, assertHeld };
+      const api = options.api.with({ signal, guard: assertHeld });
       // What the last leader was in the middle of is not known: look at everything.
       for (const key of primary.cache.keys()) queue.add(key);
-      await queue.run(workers, (key) => work(options, key, context), signal);
+      const look = (key: string): Promise<void> => {
+        const notAfter = (at: number): void => queue.addAt(key, at);
+        return work(options, key, { api, signal, assertHeld, notAfter });
+      };
+      await queue.run(workers, look, signal);
     },
   };
 }

@@ -164,6 +164,24 @@ it("gives the lease back after its work has stopped, and the other takes it at o
   await b.end();
 });
 
+it("does not write the Lease all the time when its work ends by itself", async () => {
+  const lease = new FakeLease();
+  const clock = new FakeClock();
+  const { store } = lease.connect();
+  const stop = new AbortController();
+  let turns = 0;
+  const idle = async (): Promise<void> => {
+    turns += 1;
+    if (turns > 100) stop.abort();
+  };
+  const election = new LeaderElection({ store, identity: "a", retryMs: 2000, clock });
+  const running = election.run(idle, stop.signal);
+  await clock.advance(20_000);
+  expect(turns).toBe(11);
+  stop.abort();
+  await running;
+});
+
 it("does not take back what another has taken", async () => {
   const lease = new FakeLease();
   const clock = new FakeClock();

@@ -79,12 +79,16 @@ export class LeaderElection {
 
   /**
    * Until the signal aborts: waits for the Lease, leads, gives it back. When the Lease is lost, `lead`
-   * is told to stop and awaited, and this process is a candidate again. Rejects only when `lead` does.
+   * is told to stop and awaited, and this process is a candidate again; also when `lead` returns by itself, a while later.
+   * Rejects only when `lead` does.
    */
   async run(lead: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const held = await this.#acquire(signal);
-      if (held) await this.#lead(held, lead, signal);
+      if (!held) return;
+      await this.#lead(held, lead, signal);
+      // At once again it would write the Lease as fast as the API server takes it.
+      await sleep(this.#options.clock, this.#options.retryMs, signal);
     }
   }
 

@@ -7,19 +7,20 @@ import { ApiError } from "../kube/api-error.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 
 /**
- * What a session's pod was given and must not tell: its run token, the providers' keys, the Secrets that it names. What
- * cannot be read is left out; what looks like a key is found without.
+ * What a session's pod was given and must not tell: its run token, the keys of providers and of the collector of spans, the Secrets that it names. What
+ * may not be read is left out: what looks like a key is found without. Throws what another try may mend: a log must not be
+ * shown because the API server was busy.
  */
 export async function hiddenValues(
   session: Session,
   attempt: number,
-  { providerSecret }: Pick<SessionSettings, "providerSecret">,
+  { providerSecret, tracing }: Pick<SessionSettings, "providerSecret" | "tracing">,
   api: Pick<KubeClient, "get">,
 ): Promise<readonly string[]> {
   const { namespace, name } = session.metadata;
   const names = [
     childName(name, attempt),
-    ...(providerSecret === undefined ? [] : [providerSecret]),
+    ...[providerSecret, tracing?.headers?.secret].filter((one) => one !== undefined),
     ...(session.spec.secretRefs ?? []),
   ];
   const found = await Promise.all(names.map((one) => valuesOf({ namespace, name: one }, api)));
@@ -37,7 +38,7 @@ async function valuesOf(
     );
     return texts.flatMap(hiddenParts);
   } catch (error) {
-    if (error instanceof ApiError) return [];
+    if (error instanceof ApiError && !error.retryable) return [];
     throw error;
   }
 }

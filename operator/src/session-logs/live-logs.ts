@@ -21,7 +21,7 @@ import { type StampedLine, sinceOf, stampedLines } from "./stamped-lines.ts";
 export interface LiveLogsOptions {
   readonly url: string;
   readonly token: () => string;
-  readonly settings: Pick<SessionSettings, "pool" | "providerSecret">;
+  readonly settings: Pick<SessionSettings, "pool" | "providerSecret" | "tracing">;
   readonly log: Logger;
   /** The session of a run, and the pod of its attempt as it is now. */
   readonly find: (runId: string, attempt: number) => LiveTarget | undefined;

@@ -36,6 +36,7 @@ class Keeping {
   readonly asked: ApiRequest[] = [];
   settledTimes = 0;
   answer = taken;
+  secret: () => object | undefined = () => undefined;
   readonly keeper: LogKeeper;
 
   constructor(...logs: readonly Log[]) {
@@ -43,6 +44,7 @@ class Keeping {
     this.keeper = new LogKeeper({
       clock,
       giveUpMs: 60_000,
+      budgetBytes: 4 * limits.sessionLogMaxBytes,
       settings: { providerSecret: undefined },
       log: makeLogger({ secrets: [], write: () => undefined }),
       recorder: { record: (_, { note }) => this.events.push(note) },
@@ -64,11 +66,12 @@ class Keeping {
     };
     const over = new AbortController();
     onTestFinished(() => over.abort());
-    this.keeper.lead({ api: { request, get: async () => undefined }, signal: over.signal });
+    const get = async () => this.secret() as never;
+    this.keeper.lead({ api: { request, get }, signal: over.signal });
   }
 
-  async keep(pod = ended) {
-    await this.keeper.keep({ session, runId, attempt: 1, pod });
+  async keep(pod = ended, of = session) {
+    await this.keeper.keep({ session: of, runId, attempt: 1, pod });
   }
 
   /** What is known of it, after so long. */
@@ -143,6 +146,46 @@ describe("the keeper of logs", () => {
     expect(await lost.after(90_000)).toMatchObject({ kind: "lost" });
     expect(lost.events).toHaveLength(1);
     expect(lost.settledTimes).toBe(1);
+  });
+
+  it("reads nothing before it knows what is secret, and keeps nothing of which it never does", async () => {
+    const busy = new ApiError({ status: 503, reason: "unavailable", message: "busy" });
+    const data = { token: Buffer.from("correct horse battery").toString("base64") };
+    const keeping = new Keeping(says("say correct horse battery\n"));
+    const answers = [busy, busy];
+    keeping.secret = () => {
+      const error = answers.pop();
+      if (error) throw error;
+      return { data };
+    };
+    await Promise.all([keeping.keep(), keeping.after(20_000)]);
+    expect(await keeping.after(0)).toMatchObject({ kind: "kept" });
+    expect(keeping.kept).toEqual(["say [redacted]\n"]);
+    const lost = new Keeping(says("say correct horse battery\n"));
+    lost.secret = () => {
+      throw busy;
+    };
+    await Promise.all([lost.keep(), lost.after(60_000)]);
+    expect(await lost.after(0)).toEqual({ kind: "lost", what: "busy" });
+    expect([lost.asked, lost.kept]).toEqual([[], []]);
+  });
+
+  it("holds a bounded part of all logs while the platform is away", async () => {
+    const line = `${"x".repeat(1023)}\n`;
+    const keeping = new Keeping(async function* log() {
+      for (let at = 0; at < 1024; at += 1) yield line;
+    });
+    keeping.answer = away;
+    const uids = Array.from({ length: 12 }, (_, i) => `session-${i}`);
+    for (const uid of uids) {
+      await keeping.keep(ended, { ...session, metadata: { ...session.metadata, uid } });
+      await keeping.after(0);
+    }
+    keeping.answer = taken;
+    while (keeping.settledTimes < uids.length) await keeping.after(1000);
+    const bytes = keeping.kept.reduce((sum, text) => sum + text.length, 0);
+    expect(bytes).toBeLessThan(5 * limits.sessionLogMaxBytes);
+    for (const text of keeping.kept) expect(text.endsWith(line)).toBe(true);
   });
 
   it("sends no more than the platform takes, of a log that is much larger", async () => {

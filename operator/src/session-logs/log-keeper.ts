@@ -15,7 +15,7 @@ import { type ReadLog, readLog } from "./read-log.ts";
 
 export interface LogKeeperOptions {
   readonly edge: Pick<EdgeHttp, "keepLog">;
-  readonly settings: Pick<SessionSettings, "providerSecret">;
+  readonly settings: Pick<SessionSettings, "providerSecret" | "tracing">;
   readonly recorder: Pick<EventRecorder, "record">;
   readonly log: Logger;
   /** What became of a session's logs is known. */
@@ -23,6 +23,8 @@ export interface LogKeeperOptions {
   readonly clock?: Clock;
   /** From the first try to the end of all tries. */
   readonly giveUpMs?: number;
+  /** Of memory, for all logs that are being read or wait for the platform. */
+  readonly budgetBytes?: number;
 }
 
 /** One pod whose logs are to be kept. */
@@ -48,10 +50,12 @@ interface Term {
 const defaultGiveUpMs = 10 * 60_000;
 /** A pod that is told to end waits so long for its log to be open. */
 const attachMs = 3000;
-/** What all logs that are being read may take together. */
-const budgetBytes = 64 * 1024 * 1024;
+/** Beyond it each log still has `leastBytes`. */
+const defaultBudgetBytes = 64 * 1024 * 1024;
 const leastBytes = 32 * 1024;
 const sendAgain = { firstMs: 500, longestMs: 15_000 };
+/** A pod's log waits no longer than this for the API server to say what is secret in it. */
+const secretTries = 5;
 
 /**
  * Brings the logs of pods that end to the platform, while the reconciler does other things. Of a pod that still lives the log is followed to
@@ -63,6 +67,8 @@ export class LogKeeper {
   readonly #entries = new Map<string, Map<number, Entry>>();
   #term: Term | undefined;
   #reading = 0;
+  /** Of logs that are read and not yet with the platform: it may be away for long. */
+  #heldBytes = 0;
 
   constructor(options: LogKeeperOptions) {
     this.#options = options;
@@ -136,9 +142,7 @@ export class LogKeeper {
 
   async #keepContainers(order: KeepOrder, term: Term, onAttached: () => void): Promise<Keeping> {
     const { session, attempt, pod } = order;
-    const redactor = makeRedactor(
-      await hiddenValues(session, attempt, this.#options.settings, term.api),
-    );
+    const redactor = await this.#redactorFor(session, attempt, term);
     const started = startedContainers(pod);
     let unopened = started.length;
     const onOpen = (): void => {
@@ -151,7 +155,10 @@ export class LogKeeper {
         const follow = isRunning && !isPodOver(pod);
         const log = await this.#read(order, { container: name, follow, redactor, onOpen }, term);
         if (!log.ok) return { bytes: 0, lost: `${name}: ${log.why}` };
-        const refused = await this.#send(order, name, log.bytes, { deadline, term });
+        this.#heldBytes += log.bytes.length;
+        const refused = await this.#send(order, name, log.bytes, { deadline, term }).finally(() => {
+          this.#heldBytes -= log.bytes.length;
+        });
         return refused === undefined
           ? { bytes: log.bytes.length }
           : { bytes: 0, lost: `${name}: ${refused}` };
@@ -161,6 +168,18 @@ export class LogKeeper {
     if (lost.length > 0) return { kind: "lost", what: lost.join("; ") };
     const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
     return { kind: "kept", containers: started.length, bytes };
+  }
+
+  /** Nothing is read before it is known what must not be shown of it. */
+  async #redactorFor(session: Session, attempt: number, { api, signal }: Term): Promise<Redactor> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return makeRedactor(await hiddenValues(session, attempt, this.#options.settings, api));
+      } catch (error) {
+        if (tries >= secretTries || signal.aborted) throw error;
+        await sleep(this.#clock, backoffMs(sendAgain, tries), signal);
+      }
+    }
   }
 
   async #read(
@@ -183,7 +202,8 @@ export class LogKeeper {
   }
 
   readonly #share = (): number => {
-    const share = Math.floor(budgetBytes / Math.max(this.#reading, 1));
+    const { budgetBytes = defaultBudgetBytes } = this.#options;
+    const share = Math.floor((budgetBytes - this.#heldBytes) / Math.max(this.#reading, 1));
     return Math.min(limits.sessionLogMaxBytes, Math.max(leastBytes, share));
   };
 

@@ -7,6 +7,7 @@ import type { SessionSettings, WarmSettings } from "../agentic-session/session-s
 import { settle } from "../edge/edge-answer.ts";
 import type { EdgeHttp } from "../edge/edge-http.ts";
 import { isApiError } from "../kube/api-error.ts";
+import { aborted } from "../kube/clock.ts";
 import { type Controller, type Requeue, makeController, settled } from "../kube/controller.ts";
 import { Informer } from "../kube/informer.ts";
 import { type KubeObject, type Stored, defineKind } from "../kube/kind.ts";
@@ -78,7 +79,8 @@ export class WarmPoolController implements Controller {
 
   async lead(leadership: Leadership): Promise<void> {
     // What is not in a cache yet would be made again.
-    await Promise.race([Promise.all([this.#pods.synced, this.#secrets.synced]), ended(leadership)]);
+    const synced = Promise.all([this.#pods.synced, this.#secrets.synced]);
+    await Promise.race([synced, aborted(leadership.signal)]);
     this.#isPolicyMade = false;
     await this.#inner.lead(leadership);
   }
@@ -180,9 +182,3 @@ export class WarmPoolController implements Controller {
 
 /** What a watch leaves out, for it follows from the collection. */
 const podType = { apiVersion: kinds.pod.apiVersion, kind: kinds.pod.kind };
-
-const ended = ({ signal }: Leadership): Promise<unknown> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener("abort", resolve, { once: true });
-  });

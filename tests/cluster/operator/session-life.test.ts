@@ -9,6 +9,7 @@ import { OperatorProcess } from "../support/operator-process.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
 import { SessionCluster } from "../support/session-cluster.ts";
 import { logCases } from "./log-cases.ts";
+import { messageCases } from "./message-cases.ts";
 
 const namespace = "default";
 
@@ -150,29 +151,7 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     expect(pool.reportsOf(runId)).toEqual([]);
   });
 
-  it("waits for an answer without a pod, and is told it once though the answer to that is lost", async () => {
-    const runId = await cluster.running("asking", { interactive: true });
-    expect(pool.runs.get(runId)?.body).toMatchObject({ interactive: true, keepOpen: false });
-    const waiting = { reason: "question", question: "Which one?", since: Date.now() } as const;
-    pool.change(runId, { status: "waiting", waiting });
-    await cluster.end("asking");
-    await cluster.untilPhase("asking", "Waiting", "Question");
-    await cluster.untilGone("asking");
-    expect((await cluster.read("asking")).status?.message).toBe("Which one?");
-
-    pool.lostAnswers = 1;
-    await cluster.patch("asking", { messages: [{ id: "one", content: "This." }] });
-    await waitUntil("the second pod is there", async () =>
-      (await cluster.jobsOf("asking")).some(({ metadata }) => metadata?.name === "asking-2"),
-    );
-    await waitUntil("it is noted as sent", async () => {
-      return (await cluster.read("asking")).status?.sentMessages?.[0] === "one";
-    });
-    expect(pool.lostAnswers).toBe(0);
-    const uid = (await cluster.read("asking")).metadata.uid;
-    expect(pool.inputs).toMatchObject([{ key: `session:${uid}/one`, content: "This." }]);
-    expect(pool.reportsOf(runId)).toEqual([]);
-  });
+  messageCases(() => ({ cluster, operator, pool }));
 
   it("cancels the run of a session that is deleted, and goes", async () => {
     const runId = await cluster.running("deleted");

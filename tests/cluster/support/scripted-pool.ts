@@ -45,6 +45,8 @@ export class ScriptedPool {
   lostAnswers = 0;
   /** How often a run was looked at. */
   readonly looks = new Map<string, number>();
+  /** Runs of which somebody on the way, and not the platform, answers to a look. */
+  readonly unreadable = new Set<string>();
   /** Keys of reports, which while it is there are lost on their way to their run. */
   lost: Set<string> | undefined;
   /** HTTP requests that were answered. */
@@ -223,6 +225,10 @@ export class ScriptedPool {
     if (isLost) {
       this.lostAnswers -= 1;
       request.destroy();
+      return;
+    }
+    if (request.method === "GET" && this.unreadable.has(pathname.slice(runsPath.length + 1))) {
+      response.writeHead(502).end("bad gateway");
       return;
     }
     response.writeHead(answer ? 200 : 404, { "content-type": "application/json" });

@@ -9,6 +9,8 @@ export const WarmTokenClaims = z.object({
   namespace: z.string(),
   /** Owners of the edge whose sessions are made in this namespace; `*`: everybody. */
   owners: z.array(z.string()),
+  /** When it was made, Unix ms; tokens of before do not say it. */
+  at: z.int().default(0),
   /** Unix seconds. */
   exp: z.int(),
 });
@@ -18,11 +20,12 @@ export type WarmTokenClaims = z.infer<typeof WarmTokenClaims>;
 export const warmTokenTtlMs = 24 * 60 * 60_000;
 
 export function signWarmToken(
-  claims: Omit<WarmTokenClaims, "exp">,
+  claims: Omit<WarmTokenClaims, "exp" | "at">,
   secret: string,
   now: number,
 ): Promise<string> {
-  return sign({ ...claims, exp: Math.floor((now + warmTokenTtlMs) / 1000) }, secret, "HS256");
+  const exp = Math.floor((now + warmTokenTtlMs) / 1000);
+  return sign({ ...claims, at: now, exp }, secret, "HS256");
 }
 
 /** Null for a token that is malformed, forged, expired, or another kind of token. */

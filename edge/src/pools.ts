@@ -23,6 +23,20 @@ export async function findPoolByToken(
   return found ?? null;
 }
 
+/** Whether a pool that was there at this time (Unix ms) still is; one that was deleted and made anew is another. */
+export async function isStillThere(
+  db: D1Database,
+  { orgId, pool }: JoinedPool,
+  at: number,
+): Promise<boolean> {
+  if (pool === defaultPool) return true;
+  const [found] = await drizzle(db)
+    .select({ createdAt: pools.createdAt })
+    .from(pools)
+    .where(and(eq(pools.orgId, orgId), eq(pools.name, pool)));
+  return found !== undefined && found.createdAt <= at;
+}
+
 /** The pool of this name; the default one is there without a row, and needs no question. */
 export async function findPool(
   db: D1Database,
@@ -47,11 +61,13 @@ export async function insertPool(
   return meta.changes > 0;
 }
 
-export async function removePool(db: D1Database, orgId: string, name: string): Promise<void> {
-  await drizzle(db)
+/** False: there was none. */
+export async function removePool(db: D1Database, orgId: string, name: string): Promise<boolean> {
+  const { meta } = await drizzle(db)
     .delete(pools)
     .where(and(eq(pools.orgId, orgId), eq(pools.name, name)))
     .run();
+  return meta.changes > 0;
 }
 
 /** The default pool first, then those of the registry by name. Its runners all work for the default org. */

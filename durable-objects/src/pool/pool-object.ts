@@ -112,6 +112,12 @@ export class PoolObject extends DurableObject<PlatformEnv> implements PoolRpc {
     return leader !== null && tell(leader, { type: "log.follow", ...log });
   }
 
+  async disband(): Promise<void> {
+    for (const socket of this.ctx.getWebSockets()) {
+      await this.#refuse(socket, "the pool has been deleted");
+    }
+  }
+
   async view(): Promise<PoolView> {
     const runners = this.#runners.view();
     const { lastSeenAt, ...led } = this.#operators.view();

@@ -22,6 +22,8 @@ export interface PoolRpc {
   runChanged(run: SessionRun): Promise<void>;
   /** Has the operator open the socket of a log; false: none is connected. A hint. */
   followLog(log: Omit<LogFollow, "type">): Promise<boolean>;
+  /** Shuts out whoever is connected: the pool has been deleted. */
+  disband(): Promise<void>;
   /** How the pool is now. */
   view(): Promise<PoolView>;
 }

@@ -1,7 +1,8 @@
-import { readWarmToken } from "@millrace/durable-objects";
+import { readWarmToken, type WarmTokenClaims } from "@millrace/durable-objects";
 import type { MiddlewareHandler } from "hono";
 import { bearerOf } from "../bearer.ts";
 import type { JoinedPool, RunnerEnv } from "../edge-env.ts";
+import { isStillThere } from "../pools.ts";
 import { problem } from "../problem.ts";
 import { poolOf } from "./require-pool-token.ts";
 
@@ -9,7 +10,11 @@ import { poolOf } from "./require-pool-token.ts";
 export const requireRunnerToken: MiddlewareHandler<RunnerEnv> = async (c, next) => {
   const token = bearerOf(c.req);
   const warm = token === undefined ? null : await readWarmToken(token, c.env.RUN_TOKEN_SECRET);
-  const joined = warm ? placeOf(warm) : token === undefined ? null : await poolOf(c.env, token);
+  const joined = warm
+    ? await placeOf(c.env, warm)
+    : token === undefined
+      ? null
+      : await poolOf(c.env, token);
   if (joined === null) {
     return problem(c, "unauthenticated", { message: "a valid pool token is required" });
   }
@@ -19,7 +24,11 @@ export const requireRunnerToken: MiddlewareHandler<RunnerEnv> = async (c, next) 
   return next();
 };
 
-const placeOf = (claims: { readonly org: string; readonly pool: string }): JoinedPool => ({
-  orgId: claims.org,
-  pool: claims.pool,
-});
+/** Null: the pool has been deleted since, and its warm pods with it. */
+async function placeOf(
+  { DB }: RunnerEnv["Bindings"],
+  { org: orgId, pool, at }: WarmTokenClaims,
+): Promise<JoinedPool | null> {
+  const place = { orgId, pool };
+  return (await isStillThere(DB, place, at)) ? place : null;
+}

@@ -26,6 +26,8 @@ export async function makePool(workspaceBackend = "cluster"): Promise<TestPool> 
 /** An operator that does what a test says, through the front door. It leads unless told otherwise. */
 export class ScriptedOperator {
   readonly operatorId = crypto.randomUUID();
+  /** Resolves with the code with which the platform has closed it. */
+  readonly closed: Promise<number>;
   readonly #socket: WebSocket;
   readonly #inbox: Inbox<PoolToOperator>;
   #left: PoolToOperator[] = [];
@@ -33,6 +35,9 @@ export class ScriptedOperator {
   private constructor(socket: WebSocket, inbox: Inbox<PoolToOperator>) {
     this.#socket = socket;
     this.#inbox = inbox;
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.closed = promise;
+    socket.addEventListener("close", ({ code }) => resolve(code));
   }
 
   static async join({ pool, token }: TestPool, leader = true): Promise<ScriptedOperator> {

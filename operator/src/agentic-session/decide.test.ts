@@ -135,6 +135,43 @@ const rows: readonly Row[] = [
     told: "Stopped/Inactive",
   },
   {
+    when: "it shall start anew",
+    facts: {
+      session: makeSession({
+        spec: { restartToken: "b" },
+        status: { runId, attempt: 1, podName: "fix-1-abcde", restartToken: "a" },
+      }),
+      run: makeRun({ status: "running" }),
+    },
+    changes: ["stop-run"],
+    told: "Stopping/Restarting",
+  },
+  {
+    when: "it has paused for a new start",
+    facts: {
+      ...between,
+      session: makeSession({
+        spec: { restartToken: "b" },
+        status: { ...ended, reason: "Restarting", restartToken: "a" },
+      }),
+      run: makeRun({ status: "waiting" }),
+    },
+    changes: ["resume-run"],
+    told: "Waiting/Resuming",
+  },
+  {
+    when: "it has started anew",
+    facts: {
+      session: makeSession({
+        spec: { restartToken: "b" },
+        status: { runId, attempt: 1, podName: "fix-1-abcde", restartToken: "b" },
+      }),
+      run: makeRun({ status: "running", startedAt: began }),
+    },
+    changes: [],
+    told: "Running/RunnerConnected",
+  },
+  {
     when: "the platform wants its pod dead",
     facts: { stopBy: "cancel", run: makeRun({ status: "cancelling" }) },
     changes: ["delete-pod"],
@@ -222,6 +259,30 @@ describe("what is decided for a session", () => {
     expect(next.status.reports).toEqual(plan.status.reports);
     const keys = new Set(plan.status.reports?.map(({ key }) => key));
     expect(decide(makeFacts({ pod, session, acked: keys })).status.reports).toBeUndefined();
+  });
+
+  it("restarts once per token: what it has paused for is written down before it goes on", () => {
+    const session = makeSession({
+      spec: { restartToken: "b" },
+      status: { ...ended, restartToken: "a" },
+    });
+    const statusWith = (status: "running" | "waiting") =>
+      decide(makeFacts({ session, ...between, run: makeRun({ status }) })).status.restartToken;
+    expect([statusWith("running"), statusWith("waiting")]).toEqual(["a", "b"]);
+  });
+
+  it("says what it leaves behind when a deletion takes too long", () => {
+    const deletionTimestamp = new Date(began).toISOString();
+    const session = makeSession({ metadata: { deletionTimestamp }, status: { runId, attempt: 1 } });
+    const pod = makePod({ phase: "Running" });
+    const facts = { now: began + 121 * second, session, pod, run: makeRun({ status: "running" }) };
+    const { changes, requeue } = decide(makeFacts(facts));
+    expect(changes[0]).toEqual({
+      kind: "tell",
+      reason: "LeftBehind",
+      note: `Deleted after 120 s with this left: run ${runId} may be open; pod fix-1-abcde may be running`,
+    });
+    expect(requeue).toEqual({ kind: "settled" });
   });
 
   it("looks again at the moment of the next deadline, and not before", () => {

@@ -95,7 +95,9 @@ describe("pools", () => {
     const project = await makeProject();
     const unknown = await makeRun(project, { prompt: "x", pool: "nowhere" });
     expect([unknown.status, unknown.body.code]).toEqual([400, "invalid_argument"]);
+    const operator = await ScriptedOperator.join(pool);
     expect((await ask(`/v1/pools/${pool.pool}`, { method: "DELETE" })).status).toBe(204);
+    expect(await operator.closed).toBe(1008);
     const gone = await askAsPool(pool, sessionPaths.runs(pool.pool), "POST", {});
     expect(gone.status).toBe(401);
   });

@@ -1,6 +1,6 @@
 import { SessionRun, SessionToken, sessionPaths } from "@millrace/contracts";
 import { describe, expect, it, vi } from "vitest";
-import { askJson, makeProject, makeRun } from "../../testing/api.ts";
+import { ask, askJson, makeProject, makeRun } from "../../testing/api.ts";
 import {
   askAsPool,
   makePool,
@@ -139,6 +139,18 @@ describe("a warm runner", () => {
     await expect(ScriptedOperator.join({ ...pool, token })).rejects.toThrow("401");
     await expect(ScriptedRunner.join(1, { ...other, token })).rejects.toThrow("404");
     await expect(ScriptedRunner.join(1, { ...pool, token: `${token}x` })).rejects.toThrow("401");
+  });
+
+  it("is not of a pool that was deleted, nor of the next one of its name", async () => {
+    const pool = await makePool();
+    const token = await warmTokenOf(pool, { podName: "warm-1" });
+    const rejoin = () => ScriptedRunner.join(1, { ...pool, token });
+    (await rejoin()).close();
+    expect((await ask(`/v1/pools/${pool.pool}`, { method: "DELETE" })).status).toBe(204);
+    await expect(rejoin()).rejects.toThrow("401");
+    const json = { name: pool.pool, workspaceBackend: "cluster" };
+    expect((await askJson("/v1/pools", { json })).status).toBe(200);
+    await expect(rejoin()).rejects.toThrow("401");
   });
 
   it("is offered no run for the host, and a host's runner none for a cluster", async () => {

@@ -43,7 +43,10 @@ pools.openapi(createRoute({ ...v1PoolRoutes.createPool, middleware: jsonBody }),
 
 pools.openapi(createRoute(v1PoolRoutes.deletePool), async (c) => {
   if (!mayChange(c)) return problem(c, "permission_denied");
-  await removePool(c.env.DB, c.var.caller.orgId, c.req.valid("param").pool);
+  const { orgId } = c.var.caller;
+  const { pool } = c.req.valid("param");
+  // Its token opens nothing any more; what it has opened is shut.
+  if (await removePool(c.env.DB, orgId, pool)) await poolObject(c.env, orgId, pool).disband();
   return c.body(null, 204);
 });
 

@@ -12,6 +12,7 @@ import { makeRunCreate } from "./make-run-create.ts";
 import type { Change } from "./plan.ts";
 import { isAdopted } from "./pod-facts.ts";
 import type { LogKeeper } from "../session-logs/log-keeper.ts";
+import { makeClaimPatch } from "./resources/make-claim.ts";
 import { makeTokenPatch } from "./resources/make-secret.ts";
 import type { Refusal } from "./refusal.ts";
 import type { SessionSettings } from "./session-settings.ts";
@@ -100,8 +101,12 @@ const appliers: { readonly [K in Change["kind"]]: Applier<Extract<Change, { kind
   "delete-logs": async (_facts, { runId }, { edge }) => {
     settle(await edge.deleteLogs(runId), "delete the run's logs");
   },
-  tell: async ({ session }, { reason, note }, { recorder }) => {
-    recorder.record(session, { type: "Warning", action: "Delete", reason, note });
+  "own-claim": async ({ session }, { claimName }, { api }) => {
+    const ref = { namespace: session.metadata.namespace, name: claimName };
+    await api.patch(kinds.claim, ref, makeClaimPatch(session));
+  },
+  tell: async ({ session }, { type, reason, note }, { recorder }) => {
+    recorder.record(session, { type, action: "Delete", reason, note });
   },
 };
 

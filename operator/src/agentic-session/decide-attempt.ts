@@ -1,6 +1,7 @@
 import type { AgenticSessionStatus } from "@millrace/contracts";
 import type { Requeue } from "../kube/controller.ts";
 import { type Found, runChecks } from "./checks.ts";
+import { isGoing } from "./claims.ts";
 import { clearOthers } from "./clear-attempts.ts";
 import { inactiveAt, wantsRestart, wantsStop } from "./wishes.ts";
 import { type Facts, isConnected, isExpected, startDeadline, wasStarted } from "./facts.ts";
@@ -24,15 +25,15 @@ export function decideAttempt(facts: Facts, runId: string, wish: readonly Change
 }
 
 function decideStart(facts: Facts, wish: readonly Change[], found: readonly Found[]): Plan {
-  const { attempt, others, session } = facts;
+  const { attempt, session } = facts;
   const creating = { reason: "Creating", message: "The pod is being made" };
   const told = hintOf(found) ?? creating;
   // Two pods must not write into one volume; on a volume of its own the fence alone is enough.
   const isShared = session.spec.storage.mode === "persistent";
   const changes: Change[] = [...wish, ...clearOthers(facts)];
-  if (isShared && others.some(({ isAlive }) => isAlive)) {
-    const message = "An earlier attempt's pod still holds the volume";
-    const status = makeStatus(facts, { phase: "Pending", reason: "VolumeInUse", message });
+  const inUse = isShared ? whyVolumeWaits(facts) : undefined;
+  if (inUse !== undefined) {
+    const status = makeStatus(facts, { phase: "Pending", reason: "VolumeInUse", message: inUse });
     return { changes, status, requeue: requeueAt(facts, found) };
   }
   if (facts.stalePod && !isPodOver(facts.stalePod) && facts.now < startDeadline(facts)) {
@@ -44,6 +45,13 @@ function decideStart(facts: Facts, wish: readonly Change[], found: readonly Foun
   const begun = { attempt, begun: { warmPod: undefined } };
   const status = makeStatus(facts, { phase: "Creating", ...told }, begun);
   return { changes, status, requeue: requeueAt(facts, found) };
+}
+
+function whyVolumeWaits({ others, claim, session }: Facts): string | undefined {
+  if (others.some(({ isAlive }) => isAlive))
+    return "An earlier attempt's pod still holds the volume";
+  if (!isGoing(claim, session)) return undefined;
+  return "The volume of this name is being deleted, with an earlier session or by hand";
 }
 
 function underWay(

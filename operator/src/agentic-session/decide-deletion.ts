@@ -2,6 +2,7 @@ import { type AgenticSessionStatus, isOver, sessionFinalizer } from "@millrace/c
 import { hasFinalizer } from "../kube/finalizers.ts";
 import { settled } from "../kube/controller.ts";
 import { isSettled } from "../session-logs/keeping.ts";
+import { tellRetained } from "./claims.ts";
 import { clearOthers } from "./clear-attempts.ts";
 import type { Facts } from "./facts.ts";
 import { makeStoppedReport } from "./make-report.ts";
@@ -73,7 +74,7 @@ function finish(facts: Facts, runId: string | undefined): readonly Change[] {
     changes.push(...clearOthers(facts), { kind: "revoke-tokens", runId });
     if (facts.session.spec.retention.logs === 0) changes.push({ kind: "delete-logs", runId });
   }
-  return [...changes, { kind: "remove-finalizer" }];
+  return [...changes, ...tellRetained(facts), { kind: "remove-finalizer" }];
 }
 
 function unkept({ attempt, logs, others }: Facts): readonly number[] {
@@ -94,5 +95,6 @@ function giveUp(facts: Facts): readonly Change[] {
   ];
   const what = left.length > 0 ? left.join("; ") : "its logs and tokens";
   const note = `Deleted after ${deletionMs / 1000} s with this left: ${what}`;
-  return [{ kind: "tell", reason: "LeftBehind", note }, { kind: "remove-finalizer" }];
+  const told = { kind: "tell", type: "Warning", reason: "LeftBehind", note } as const;
+  return [told, ...tellRetained(facts), { kind: "remove-finalizer" }];
 }

@@ -18,6 +18,7 @@ const graceSeconds = 30;
 const last: ReadonlySet<Change["kind"]> = new Set([
   "revoke-tokens",
   "delete-logs",
+  "tell",
   "remove-finalizer",
 ]);
 

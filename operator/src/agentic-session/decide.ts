@@ -1,4 +1,5 @@
 import { type SessionRun, isOver, sessionFinalizer } from "@millrace/contracts";
+import { withClaim } from "./claims.ts";
 import { clearCurrent, clearOthers } from "./clear-attempts.ts";
 import { wantsStop } from "./wishes.ts";
 import { hasFinalizer, isBeingDeleted } from "../kube/finalizers.ts";
@@ -23,7 +24,7 @@ const lookAgainMs = 15_000;
 
 /** What to do about a session, what to say of it, and when to look again. Pure. */
 export function decide(facts: Facts): Plan {
-  const plan = withLogs(facts, decideAny(facts));
+  const plan = withClaim(facts, withLogs(facts, decideAny(facts)));
   const { stalePod } = facts;
   if (!stalePod || stalePod.metadata.deletionTimestamp !== undefined) return plan;
   const end = { kind: "delete-pod", podName: stalePod.metadata.name, graceSeconds: 5 } as const;

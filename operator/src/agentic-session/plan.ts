@@ -38,7 +38,14 @@ export type Change =
     }
   | { readonly kind: "revoke-tokens"; readonly runId: string }
   | { readonly kind: "delete-logs"; readonly runId: string }
-  | { readonly kind: "tell"; readonly reason: string; readonly note: string };
+  /** Gives the volume an owner to go with, or takes it away. */
+  | { readonly kind: "own-claim"; readonly claimName: string }
+  | {
+      readonly kind: "tell";
+      readonly type: "Normal" | "Warning";
+      readonly reason: string;
+      readonly note: string;
+    };
 
 export interface Plan {
   readonly changes: readonly Change[];

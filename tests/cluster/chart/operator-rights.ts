@@ -71,7 +71,7 @@ export const operatorRights: readonly Right[] = [
       list: "fills its copy",
       watch: "learns that a volume is bound or not",
       create: "gives a session its persistent volume",
-      patch: "server-side apply of the same",
+      patch: "server-side apply of the same; its owner, as the session is to keep it or not",
     },
   },
   {

@@ -96,6 +96,7 @@ makeIPTablesUtilChains: false
 imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: 100Mi}
 nodeStatusReportFrequency: 10s
+syncFrequency: 10s    # a Secret that changes is in its pods' files by then
 YAML
   spawn kubelet kubelet --config="$NODE/kubelet.yaml" --kubeconfig="$RUN/kubelet.kubeconfig" \
     --root-dir="$NODE/kubelet" --hostname-override=node-1 --node-ip=$NODE_IP

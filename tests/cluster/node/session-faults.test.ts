@@ -1,4 +1,5 @@
 import { CoreV1Api } from "@kubernetes/client-node";
+import { sessionPod } from "@millrace/contracts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { command, holdAt, mark } from "../../support/fault-bench.ts";
 import { attemptsIn, expectRecord } from "../../support/run-record.ts";
@@ -56,7 +57,9 @@ describe("a session that the cluster disturbs", () => {
   it("goes on in another pod when somebody deletes its own", async () => {
     const run = await begin("robbed");
     await bench.kubectl("delete", "pod", await podOf("robbed"), "--wait=false");
-    await expectCompleted("robbed", run, [1, 2]);
+    const frames = await expectCompleted("robbed", run, [1, 2]);
+    // Its runner was told in time, and handed the run on.
+    expect(reasonsIn(frames)).toEqual([]);
   });
 
   it("is tried again when the kernel kills it for its memory", async () => {
@@ -123,17 +126,58 @@ describe("a session that the cluster disturbs", () => {
     const touch = ["node", "-e", `fs.writeFileSync("${home}/gate", "")`];
     await bench.kubectl("exec", await podOf("tended"), "--", ...touch);
     await expectCompleted("tended", run, [1]);
-    const events = await bench.kubectl("get", "events", "-o", "json");
-    const made = (JSON.parse(events) as { readonly items: readonly MadeEvent[] }).items.filter(
-      ({ reason, involvedObject }) =>
-        reason === "SuccessfulCreate" && involvedObject.name.startsWith("tended"),
-    );
+    const made = await bench.events("tended", "SuccessfulCreate");
     expect(made.map(({ involvedObject }) => involvedObject.name)).toEqual(["tended-1"]);
     await waitUntil("nothing runs any more", async () => (await bench.pods("tended")).length === 0);
   });
-});
 
-interface MadeEvent {
-  readonly reason: string;
-  readonly involvedObject: { readonly name: string };
-}
+  it("finds the token that the operator has renewed in its file", async () => {
+    const run = await begin("renewed");
+    const pod = await podOf("renewed");
+    const inPod = () => bench.kubectl("exec", pod, "--", "cat", `${sessionPod.paths.run}/token`);
+    const first = await inPod();
+    // That half its life is over is not waited for here.
+    const due = "millrace.dev/token-renew-at=2026-01-01T00:00:00Z";
+    await bench.kubectl("annotate", "secret", "renewed-1", due, "--overwrite");
+    await waitUntil("kubelet has brought another", async () => (await inPod()) !== first, 120_000);
+    const stored = ["get", "secret", "renewed-1", "-o", "jsonpath={.data.token}"];
+    const token = Buffer.from(await bench.kubectl(...stored), "base64").toString();
+    expect(await inPod()).toBe(token);
+    await bench.platform.api.cancel(run.projectId, run.runId);
+    await run.stream.toEnd();
+    await bench.untilPhase("renewed", "Stopped", "Cancelled");
+  });
+
+  it("says what is wrong with its repository or its model, tries as often as may help, and leaves nothing", async () => {
+    // A name that the cluster itself knows not to exist: nobody outside is asked.
+    const url = "https://git.nowhere.svc.cluster.local/shop.git";
+    const message = "The model gpt-99 does not exist";
+    const refused = { plan: [{ fault: { kind: "status" as const, status: 404, message } }] };
+    await bench.apply("homeless", { build: [mark("a")] }, { repos: [{ url }] });
+    await bench.apply("modelless", refused, { model: { name: "gpt-99" } });
+    const model = { name: "claude-opus-4-6", provider: "anthropic" };
+    await bench.apply("keyless", { build: [mark("a")] }, { model });
+    const outcomes = [
+      ["homeless", "RepositoryFailed", `${url} could not be cloned: `, [1, 2, 3]],
+      ["modelless", "ProviderRejected", `openai answered 404: ${message}`, [1]],
+      ["keyless", "ProviderRejected", "no key for anthropic. Set ANTHROPIC_API_KEY", [1]],
+    ] as const;
+    for (const [name, reason, words, attempts] of outcomes) {
+      const run = await bench.follow(name);
+      const frames = await run.stream.toEnd();
+      const last = frames.at(-1);
+      expect(last?.event, name).toBe("error");
+      expect(JSON.stringify(last?.data)).toContain(words);
+      expect(attemptsIn(frames)).toEqual(attempts);
+      const { status } = await bench.untilPhase(name, "Failed", reason);
+      expect(status?.message).toContain(words);
+      await bench.untilNothingRuns(name);
+      const made = await bench.events(name, "SuccessfulCreate");
+      expect(made).toHaveLength(attempts.length);
+      const repos = frames.filter((frame) => nameOf(frame) === "workspace.repo");
+      const failed = repos.filter(({ data }) => data["state"] === "failed");
+      expect(failed).toHaveLength(name === "homeless" ? attempts.length : 0);
+    }
+    await Promise.all(outcomes.map(([name]) => bench.remove(name)));
+  });
+});

@@ -2,8 +2,9 @@ import { PoolToRunner, runnerPaths, v1, v1Pools } from "@millrace/contracts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { command, mark } from "../../support/fault-bench.ts";
 import { promptFor } from "../../support/model-server/scenario.ts";
-import { attemptsIn, expectRecord } from "../../support/run-record.ts";
+import { attemptsIn, expectRecord, requestsOf } from "../../support/run-record.ts";
 import { nameOf } from "../../support/sse.ts";
+import { TraceCollector } from "../../support/trace-collector.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { nodeAddress } from "../support/real-node.ts";
 import {
@@ -17,6 +18,10 @@ import {
 import { Wiretap } from "../support/wiretap.ts";
 
 const metadata = "169.254.169.254";
+
+const storage = { mode: "persistent", size: "100Mi", className: "static" } as const;
+
+const ask = { toolCalls: [{ name: "ask_user", arguments: { question: "Which one?" } }] };
 
 /** A command that nobody lets go on: a run in the middle of it is in a known place. */
 const hold = command("echo holding; sleep 600");
@@ -45,10 +50,21 @@ async function untilOneWaits(bench: SessionBench): Promise<string> {
 /** The edge outside, the operator and the sessions' pods on a node that really runs them. */
 describe("a session on a real node", () => {
   let bench: SessionBench;
+  let collector: TraceCollector;
+  /** As pods see it. */
+  let collectorUrl: string;
 
   beforeAll(async () => {
     bench = await startSessionBench();
+    collector = await TraceCollector.start();
+    collectorUrl = await bench.node.expose(collector.url);
   });
+
+  /** Where the values name a collector, what executes the run reaches it, and the operator too. */
+  const expectTrace = async (name: string): Promise<void> => {
+    const traceId = (await bench.read(name)).metadata.uid.replaceAll("-", "");
+    for (const span of ["start attempt", "attempt"]) await collector.untilSpan(traceId, span);
+  };
 
   it("goes from kubectl apply to Completed, seen and kept at the edge", async () => {
     await bench.apply("plain", { build: [mark("a"), { text: "Done." }] });
@@ -120,6 +136,30 @@ describe("a session on a real node", () => {
     expect((await bench.files(run)).get("trace.txt")).toBe("a\nb\n");
   });
 
+  it("asks, waits without a pod, and goes on in another with what it is told, turn after turn", async () => {
+    const script = { build: [mark("asked"), ask, mark("told"), { text: "Took it." }] };
+    await bench.apply("asking", script, { interactive: true, stopOnRunFinished: false });
+    const run = await bench.follow("asking");
+    const waiting = await bench.untilPhase("asking", "Waiting", "Question");
+    expect(waiting.status?.message).toBe("Which one?");
+    await bench.untilNothingRuns("asking");
+    const answer = { id: "1", content: "The blue one." };
+    await bench.patch("asking", { messages: [answer] });
+    await bench.untilPhase("asking", "Waiting", "TurnOver");
+    await bench.untilNothingRuns("asking");
+    const more = { id: "2", content: promptFor({ build: [mark("again"), { text: "Done." }] }) };
+    await bench.patch("asking", { messages: [more, { id: "3", finish: true }] });
+    const frames = await expectRecord(bench.platform.api, run, await run.stream.toEnd());
+    expect(frames.map(nameOf).at(-1)).toBe("done");
+    expect(attemptsIn(frames)).toEqual([1, 2, 3]);
+    const said = frames.filter((frame) => nameOf(frame) === "run.input");
+    expect(said.map(({ data }) => data["content"])).toEqual([answer.content, more.content, null]);
+    const asked = requestsOf(bench.model.log(), "asking");
+    expect(JSON.stringify(asked.at(-1)?.messages)).toContain(answer.content);
+    await bench.untilPhase("asking", "Completed", "Succeeded");
+    expect((await bench.files(run)).get("trace.txt")).toBe("asked\ntold\nagain\n");
+  });
+
   it("reaches the edge, and neither metadata, the API server nor another session", async () => {
     // What a cloud has at this address, here it is the edge once more: at the port that is open elsewhere.
     await bench.node.exec("ip", "addr", "add", `${metadata}/32`, "dev", "lo");
@@ -137,37 +177,33 @@ describe("a session on a real node", () => {
       apiService: "10.96.0.1:443",
       session: await bench.addressOf(neighbour),
       visitor: await bench.addressOf("pod/other-visitor"),
+      collector: new URL(collectorUrl).host,
     };
-    const closed = { metadata: false, api: false, apiService: false, session: false };
+    const closed = {
+      metadata: false,
+      api: false,
+      apiService: false,
+      session: false,
+      visitor: false,
+      collector: false,
+    };
     const inside = await bench.reachedFrom(shut, {
       ...common,
       itself: `127.0.0.1:${listeningPort}`,
     });
-    expect(inside).toEqual({ ...closed, visitor: false, edge: true, itself: true });
+    expect(inside).toEqual({ ...closed, edge: true, itself: true });
     // The same ways are open to a pod that no policy selects; but nobody comes into a session's.
     const outside = await bench.reachedFrom("pod/visitor", common);
     const open = { metadata: true, api: true, apiService: true, visitor: true, edge: true };
-    expect(outside).toEqual({ ...open, session: false });
+    expect(outside).toEqual({ ...open, collector: true, session: false });
   });
 
   it("is cancelled when it is deleted, and leaves nothing", async () => {
     await bench.apply("deleted", { build: [mark("a"), hold] });
     const run = await bench.followUntil("deleted", "holding\n");
-    await bench.kubectl("delete", "ags", "deleted", "--timeout=120s");
+    await bench.remove("deleted");
     const frames = await run.stream.toEnd();
     expect(frames.map(nameOf).at(-1)).toBe("cancelled");
-    await waitUntil("nothing of it is left", async () => {
-      const kinds = "jobs,pods,secrets,networkpolicies,persistentvolumeclaims";
-      const left = await bench.kubectl(
-        "get",
-        kinds,
-        "-l",
-        "millrace.dev/session=deleted",
-        "-o",
-        "name",
-      );
-      return left === "";
-    });
   });
 
   it("keeps its files on its volume while it is stopped and when its pod goes, and they go with it", async () => {
@@ -176,7 +212,7 @@ describe("a session on a real node", () => {
     await bench.apply(
       "durable",
       { build: [mark("a"), hold, look, mark("b"), hold, look, { text: "Done." }] },
-      { storage: { mode: "persistent", size: "100Mi", className: "static" } },
+      { storage },
     );
     const run = await bench.followUntil("durable", "holding\n");
     await bench.patch("durable", { desiredState: "Stopped" });
@@ -193,8 +229,27 @@ describe("a session on a real node", () => {
     expect((await bench.files(run)).get("seen.txt")).toBe("a\na\nb\n");
     const claim = ["get", "pvc", "-o", "jsonpath={.items[*].spec.volumeName}"];
     expect(await bench.kubectl(...claim)).toBe("files");
-    await bench.kubectl("delete", "ags", "durable", "--timeout=120s");
-    await waitUntil("its claim is gone", async () => (await bench.kubectl(...claim)) === "");
+    await bench.remove("durable");
+  });
+
+  it("leaves its volume to whoever looks for it, where that is asked for by its end", async () => {
+    await bench.makeVolume("kept");
+    await bench.apply("keeper", { build: [mark("a"), { text: "Done." }] }, { storage });
+    await bench.untilPhase("keeper", "Completed", "Succeeded");
+    await bench.untilNothingRuns("keeper");
+    await bench.patch("keeper", { retention: { workspace: "Retain" } });
+    await bench.remove("keeper", "volume");
+    const said = await bench.events("keeper", "VolumeRetained");
+    expect(said).toEqual([expect.objectContaining({ type: "Normal" })]);
+    expect(said[0]?.message).toContain("keeper-files");
+    const found = ["get", "pvc", "-l", "millrace.dev/session=keeper", "-o", "json"];
+    const { items } = JSON.parse(await bench.kubectl(...found)) as { readonly items: unknown };
+    const kept = { phase: "Bound" };
+    expect(items).toMatchObject([{ spec: { volumeName: "kept" }, status: kept }]);
+    // Without an owner nobody collects it later.
+    expect(JSON.stringify(items)).not.toMatch(/ownerReferences|deletionTimestamp/);
+    const files = await bench.node.exec("find", "/var/volumes/kept", "-name", "trace.txt");
+    expect(files).toContain("trace.txt");
   });
 
   describe("with a pod that waits", () => {
@@ -206,6 +261,8 @@ describe("a session on a real node", () => {
         "warmPool.size": 1,
         "warmPool.namespace": sessionNamespace,
         "edge.url": await bench.node.expose(tap.url),
+        "tracing.endpoint": collectorUrl,
+        "tracing.to": JSON.stringify([{ ipBlock: { cidr: `${nodeAddress}/32` } }]),
       });
     });
 
@@ -248,6 +305,15 @@ describe("a session on a real node", () => {
       expect(tap.sent().join()).toContain(run.runId);
       expect([...tap.sent(), ...tap.answered()].join()).not.toContain(providerKey);
       await bench.untilNothingRuns("told");
+      await expectTrace("told");
+    });
+
+    it("gets a pod of its own where it needs one, and its spans leave that too", async () => {
+      const env = { MODE: "careful" };
+      await bench.apply("special", { build: [mark("a"), { text: "Done." }] }, { env });
+      const { status } = await bench.untilPhase("special", "Completed", "Succeeded");
+      expect(status?.warmPod).toBeUndefined();
+      await expectTrace("special");
     });
 
     it("is paused when the chart is uninstalled, and no pod is left of either", async () => {

@@ -22,6 +22,8 @@ const run = promisify(execFile);
 export const nodeValues = (modelUrl: string): Values => ({
   "edge.cidrs": JSON.stringify([`${nodeAddress}/32`]),
   "operator.apiServerPorts": "[16443]",
+  // The node itself answers names, no pod does.
+  "networkPolicy.dns.podLabels": null,
   "networkPolicy.egress.rules": JSON.stringify([
     {
       ports: [{ protocol: "TCP", port: Number(new URL(modelUrl).port) }],

@@ -26,6 +26,12 @@ const helmFlags = ["--namespace", releaseNamespace, "--wait", "--timeout", "300s
 
 type Phase = NonNullable<NonNullable<AgenticSession["status"]>["phase"]>;
 
+interface ClusterEvent {
+  readonly type: string;
+  readonly message: string;
+  readonly involvedObject: { readonly name: string };
+}
+
 /** A session's run as the edge streams it. */
 export interface FollowedSession {
   readonly projectId: string;
@@ -208,17 +214,33 @@ export class SessionBench {
     return waitUntil(`no pod of ${name} is left`, isOver, patienceMs);
   }
 
+  /** Deletes the session; resolves when nothing of it is left but, where `but` says so, its volume. */
+  async remove(name: string, but?: "volume"): Promise<void> {
+    await this.kubectl("delete", "ags", name, "--timeout=120s");
+    const kinds = ["jobs", "pods", "secrets", "networkpolicies"];
+    if (but === undefined) kinds.push("persistentvolumeclaims");
+    const isGone = async () => (await this.#childrenOf(name, kinds.join())).length === 0;
+    await waitUntil(`nothing of ${name} is left`, isGone, patienceMs);
+  }
+
   /** Of a session: its pods, also those that are over. */
-  async pods(name: string): Promise<readonly string[]> {
-    const printed = await this.kubectl(
-      "get",
-      "pods",
-      "-l",
-      `millrace.dev/session=${name}`,
-      "-o",
-      "name",
-    );
+  pods(name: string): Promise<readonly string[]> {
+    return this.#childrenOf(name, "pods");
+  }
+
+  async #childrenOf(name: string, kinds: string): Promise<readonly string[]> {
+    const selector = ["-l", `millrace.dev/session=${name}`];
+    const printed = await this.kubectl("get", kinds, ...selector, "-o", "name");
     return printed.split("\n").filter((line) => line !== "");
+  }
+
+  /** What Events about this session, or about its Jobs, have this reason. */
+  async events(name: string, reason: string): Promise<readonly ClusterEvent[]> {
+    const selector = ["--field-selector", `reason=${reason}`];
+    const printed = await this.kubectl("get", "events", ...selector, "-o", "json");
+    const { items } = JSON.parse(printed) as { readonly items: readonly ClusterEvent[] };
+    const isOf = new RegExp(`^${name}(-\\d+)?$`);
+    return items.filter(({ involvedObject }) => isOf.test(involvedObject.name));
   }
 
   /** What the operator and the pods said, for a failing test to show. */

@@ -4,6 +4,8 @@ import { crdGroup } from "@millrace/contracts";
 export const annotations = {
   /** On every child: the session's name, which a label may not have room for. */
   session: `${crdGroup}/session-name`,
+  /** On a volume claim: whose it is, also when no owner is to take it along. */
+  sessionUid: `${crdGroup}/session-uid`,
   runId: `${crdGroup}/run-id`,
   orgId: `${crdGroup}/org-id`,
   projectId: `${crdGroup}/project-id`,

@@ -50,6 +50,7 @@ export const FailureCode = z.enum([
   "no_runner",
   "workspace_unavailable",
   "repository_failed",
+  "mcp_server_failed",
   "archive_failed",
   "session_failed",
   "runner_error",

@@ -164,6 +164,21 @@ const runnerEventData = {
     z.object({ state: z.literal("kept"), ...RepoPlace }),
     z.object({ state: z.literal("failed"), ...RepoPlace, error: z.string() }),
   ]),
+  /** An attempt has reached an MCP server, and how many of its tools the model has; or not. `url` without its query. */
+  "mcp.server": z.discriminatedUnion("state", [
+    z.object({
+      state: z.literal("connected"),
+      server: z.string(),
+      url: z.string(),
+      tools: z.int().nonnegative(),
+    }),
+    z.object({
+      state: z.literal("failed"),
+      server: z.string(),
+      url: z.string(),
+      error: z.string(),
+    }),
+  ]),
   /** What became of a repository's `autoPush`. `skipped`: `no_changes`, or `unknown_base` (its directory is older than the run). */
   "workspace.pushed": z.discriminatedUnion("outcome", [
     z.object({

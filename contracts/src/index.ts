@@ -30,6 +30,7 @@ export * as v1WebhookRoutes from "./routes/v1-webhooks.ts";
 export * from "./trace.ts";
 export * from "./webhook.ts";
 export * from "./crd/agentic-session.ts";
+export { McpServers } from "./crd/mcp-server.ts";
 export * from "./crd/names.ts";
 export * from "./crd/session-message.ts";
 export { makeAgenticSessionCrd } from "./crd/make-crd.ts";

@@ -20,6 +20,8 @@ export const sessionPod = {
     commandSecretsDir: "MILLRACE_COMMAND_SECRETS_DIR",
     /** The session's `spec.workflow` as JSON; not set when it has none. */
     workflow: "MILLRACE_WORKFLOW",
+    /** File with the session's `spec.mcpServers` as JSON; not set when it has none. */
+    mcpFile: "MILLRACE_MCP_FILE",
   },
   /** Value of `RUNNER_MODE` in a session's pod: one run, one attempt, then exit. */
   mode: "session",
@@ -27,6 +29,7 @@ export const sessionPod = {
   warmMode: "warm",
   tokenKey: "token",
   commandEnvKey: "env.json",
+  mcpKey: "mcp.json",
   paths: {
     run: "/run/millrace/session",
     secrets: "/run/millrace/secrets",
@@ -49,4 +52,6 @@ export const sessionExitCode = {
   tokenRefused: 4,
   /** The edge could not be reached for as long as the runner may wait. */
   edgeUnreachable: 5,
+  /** An MCP server could not be used. */
+  mcpServerFailed: 6,
 } as const;

@@ -5,7 +5,7 @@ import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
 import type { Logger } from "./log.ts";
 import type { RunnerOptions } from "./runner.ts";
-import { commandsOf, secretsOfStart } from "./start-mode.ts";
+import { commandsOf, mcpServersOf, secretsOfStart } from "./start-mode.ts";
 import type { HostSettings } from "./workspaces/host-config.ts";
 import { openHostWorkspace } from "./workspaces/open-host-workspace.ts";
 
@@ -44,6 +44,7 @@ export function makeExecute(
       env,
       providers: env.providers,
       secrets: [...secretsOfStart(env.start), ...secretsOfTracing(env.tracing)],
+      mcpServers: mcpServersOf(env.start),
       openWorkspace: (start, opener) => openHostWorkspace(start, opener, { ...host, store, log }),
       fetch,
       clock: { now: Date.now, random: Math.random },

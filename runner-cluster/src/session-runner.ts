@@ -94,8 +94,8 @@ export class SessionRunner implements Drainable {
 
 /** The platform knows already; the code is for whoever looks at the pod. */
 function codeOf(outcome: Outcome | undefined): ExitCode {
-  if (outcome?.kind !== "failed" || outcome.code !== "repository_failed") {
-    return sessionExitCode.done;
-  }
-  return sessionExitCode.repositoryFailed;
+  if (outcome?.kind !== "failed") return sessionExitCode.done;
+  if (outcome.code === "repository_failed") return sessionExitCode.repositoryFailed;
+  if (outcome.code === "mcp_server_failed") return sessionExitCode.mcpServerFailed;
+  return sessionExitCode.done;
 }

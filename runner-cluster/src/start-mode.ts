@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { OrgId, RunId, sessionPod } from "@millrace/contracts";
 import { z } from "zod";
+import type { McpServer } from "./mcp/mcp-server.ts";
+import {
+  McpSettingsWrong,
+  noMcpSettings,
+  readMcpServers,
+  type McpSettings,
+} from "./mcp/read-mcp-servers.ts";
 import { WorkflowWish } from "./repos/workflow.ts";
 import {
   noCommandSettings,
@@ -23,6 +30,7 @@ export type StartMode =
       readonly readToken: () => string | undefined;
       readonly commands: CommandSettings;
       readonly workflow: WorkflowWish | undefined;
+      readonly mcpServers: readonly McpServer[];
     };
 
 export type StartResult =
@@ -57,6 +65,7 @@ const Session = z.object({
   [sessionPod.env.commandEnvFile]: z.string().optional(),
   [sessionPod.env.commandSecretsDir]: z.string().optional(),
   [sessionPod.env.workflow]: z.string().transform(parseJson).pipe(WorkflowWish).optional(),
+  [sessionPod.env.mcpFile]: z.string().optional(),
 });
 
 function parseJson(text: string): unknown {
@@ -87,7 +96,10 @@ function readSession(raw: Readonly<Record<string, string | undefined>>): StartRe
   const read = Session.safeParse(raw);
   if (!read.success) return { ok: false, problem: z.prettifyError(read.error) };
   const file = read.data[env.tokenFile];
-  const commands = readCommands(read.data[env.commandEnvFile], read.data[env.commandSecretsDir]);
+  const secretsDir = read.data[env.commandSecretsDir];
+  const mcp = readMcp(read.data[env.mcpFile], secretsDir);
+  if (typeof mcp === "string") return { ok: false, problem: mcp };
+  const commands = readCommands(read.data[env.commandEnvFile], secretsDir, mcp.secretKeys);
   if (typeof commands === "string") return { ok: false, problem: commands };
   const start = {
     kind: "session",
@@ -97,6 +109,7 @@ function readSession(raw: Readonly<Record<string, string | undefined>>): StartRe
     readToken: () => readToken(file),
     commands,
     workflow: read.data[env.workflow],
+    mcpServers: mcp.servers,
   } as const;
   return { ok: true, start };
 }
@@ -106,10 +119,23 @@ function readCommands(...from: Parameters<typeof readCommandSettings>): CommandS
   try {
     return readCommandSettings(...from);
   } catch (error) {
-    const reason = error instanceof Error ? error.name : "unknown";
-    return `the session's env or Secrets cannot be read (${reason}): ${from.join(", ")}`;
+    const [envFile, secretsDir] = from;
+    return `the session's env or Secrets cannot be read (${nameOf(error)}): ${envFile}, ${secretsDir}`;
   }
 }
+
+/** As above. */
+function readMcp(file: string | undefined, secretsDir: string | undefined): McpSettings | string {
+  if (file === undefined) return noMcpSettings;
+  try {
+    return readMcpServers(file, secretsDir);
+  } catch (error) {
+    if (error instanceof McpSettingsWrong) return error.message;
+    return `the session's mcpServers cannot be read (${nameOf(error)}): ${file}`;
+  }
+}
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "unknown");
 
 /** Null: neither is set. A file that cannot be read now may be there at the next connect: the last token is tried. */
 function readPoolToken(knobs: z.output<typeof StartKnobs>): (() => string) | null {
@@ -131,6 +157,10 @@ function readToken(file: string): string | undefined {
 /** What the commands of this process's runs are given beside what all have. */
 export const commandsOf = (start: StartMode): CommandSettings =>
   start.kind === "session" ? start.commands : noCommandSettings;
+
+/** The MCP servers that this process's runs may use. */
+export const mcpServersOf = (start: StartMode): readonly McpServer[] =>
+  start.kind === "session" ? start.mcpServers : [];
 
 /** The tokens as they are now, and a session's secrets: they must appear in no log line and no event. */
 export function secretsOfStart(start: StartMode): readonly string[] {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ProviderName } from "../providers.ts";
+import { headersAreOfSecretRefs, McpServers } from "./mcp-server.ts";
 import { crdGroup, crdVersion } from "./names.ts";
 import { immutable, ruled } from "./rules.ts";
 import { SessionMessages } from "./session-message.ts";
@@ -23,15 +24,6 @@ const Repo = z.object({
   branch: Branch.optional(),
   /** Push what was committed when the run has succeeded. */
   autoPush: z.boolean().default(false),
-});
-
-const McpServer = z.object({
-  url: z
-    .string()
-    .max(2048)
-    .regex(/^https:\/\/[^\s]+$/),
-  /** A Secret of the session's namespace whose entries are sent as headers. */
-  secretRef: Name.optional(),
 });
 
 const Amounts = z.object({ cpu: Quantity.optional(), memory: Quantity.optional() });
@@ -170,14 +162,9 @@ export const AgenticSessionSpec = z
         `Secrets of the session's namespace that are labelled ${crdGroup}/session-secret=true. Entries whose key is a variable's name become environment variables of commands; .git-credentials, GITHUB_TOKEN and GITLAB_TOKEN serve for cloning and pushing too.`,
       )
       .meta({ "x-kubernetes-list-type": "set" }),
-    mcpServers: z
-      .record(z.string(), McpServer)
-      .optional()
-      .describe("Not possible yet.")
-      .meta({
-        maxProperties: 32,
-        ...ruled({ rule: "size(self) == 0", message: "mcpServers: runners cannot use any yet" }),
-      }),
+    mcpServers: McpServers.optional().describe(
+      "Servers whose tools the model is given, as <server>__<tool>. Another list counts from the next attempt on.",
+    ),
     resources: z.object({ requests: Amounts.optional(), limits: Amounts.optional() }).optional(),
     storage: z
       .object({
@@ -204,6 +191,7 @@ export const AgenticSessionSpec = z
   })
   .meta(
     ruled(
+      headersAreOfSecretRefs,
       ...["threadId", "parent", "model", "repos", "image", "owner"].map((name) => ({
         rule: `has(self.${name}) == has(oldSelf.${name})`,
         message: `${name} cannot be added or taken away later`,

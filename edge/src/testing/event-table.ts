@@ -216,6 +216,14 @@ export const eventTable: readonly (readonly [NewEvent, v1.V1FrameType, object])[
   ],
   [
     {
+      type: "mcp.server",
+      data: { state: "connected", server: "docs", url: "https://mcp.example/", tools: 2 },
+    },
+    "status",
+    { status: "mcp.server", state: "connected", server: "docs", tools: 2 },
+  ],
+  [
+    {
       type: "workspace.pushed",
       data: { outcome: "failed", url: "https://git.example/shop", path: "shop", error: "e" },
     },

@@ -58,6 +58,7 @@ const cases: Readonly<Record<string, readonly [facts: Partial<Facts>, words: str
   ],
   BadSettings: [{ ...pod(ends(2)), logTail: "EDGE_URL" }, "EDGE_URL"],
   RepositoryFailed: [pod(ends(3)), "exit code 3"],
+  McpServerFailed: [pod(ends(6)), "exit code 6"],
   TokenRefused: [pod(ends(4)), "exit code 4"],
   EdgeUnreachable: [pod(ends(5)), "exit code 5"],
   RunnerExited: [pod(ends(0)), "exit code 0"],

@@ -122,6 +122,14 @@ export const checks: readonly Check[] = [
     find: pod.runnerExited(sessionExitCode.repositoryFailed),
   },
   {
+    reason: "McpServerFailed",
+    cause: `a server of \`mcpServers\` could not be used (exit code ${sessionExitCode.mcpServerFailed})`,
+    retryable: true,
+    remedy:
+      "the run's error names it: check its address, the credentials in `secretRefs`, and the network policies",
+    find: pod.runnerExited(sessionExitCode.mcpServerFailed),
+  },
+  {
     reason: "TokenRefused",
     cause: `the edge did not take the run token (exit code ${sessionExitCode.tokenRefused})`,
     retryable: true,

@@ -12,6 +12,7 @@ const specs: Readonly<Record<string, readonly [spec: object, own: boolean]>> = {
   resources: [{ resources: { limits: { memory: "4Gi" } } }, true],
   repositories: [{ repos: [{ url: "https://example.com/a.git" }] }, true],
   variables: [{ env: { A: "1" } }, true],
+  "MCP servers": [{ mcpServers: { docs: { url: "https://mcp.example.com" } } }, true],
   Secrets: [{ secretRefs: ["git"] }, true],
   "more room": [{ storage: { size: "20Gi", mode: "ephemeral" } }, true],
   "a volume that lasts": [{ storage: { size: "10Gi", mode: "persistent" } }, true],

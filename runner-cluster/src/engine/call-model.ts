@@ -11,7 +11,7 @@ import { MessageWriter } from "./message-writer.ts";
 import { openingMessages, systemPrompt } from "./prompts.ts";
 import { RunFailed } from "./run-failed.ts";
 import { answered, modelSpan, wordFor } from "./spans.ts";
-import { begin, type Session } from "./session.ts";
+import { begin, placeOf, type Session } from "./session.ts";
 import type { ToolCall } from "./step.ts";
 import { phaseMessages, planOf, usedCallIds } from "./transcript.ts";
 import { unlessAborted } from "./unless-aborted.ts";
@@ -43,13 +43,13 @@ interface Call {
 }
 
 function stream(session: Session, phase: Phase, call: Call): Promise<Completion> {
-  const { services, attempt, journal, workspace } = session;
+  const { services, attempt, journal } = session;
   const { writer, signal } = call;
-  const place = { phase, interactive: attempt.claimed.spec.interactive };
+  const place = placeOf(session, phase);
   return complete({
     model: session.model,
     messages: [
-      { role: "system", content: systemPrompt(place, workspace) },
+      { role: "system", content: systemPrompt(place, session) },
       ...openingMessages(phase, attempt.claimed, planOf(journal.steps)),
       ...phaseMessages(journal.steps, phase),
     ],

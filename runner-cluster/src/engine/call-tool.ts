@@ -4,11 +4,11 @@ import { AttemptFenced, DrainRequested, LeaseLost } from "../attempt/attempt.ts"
 import { askUser } from "../tools/ask-user.ts";
 import { ToolRefusal, type ToolContext, type ToolResult } from "../tools/tool.ts";
 import { cutTail, toolBounds } from "../tools/tool-bounds.ts";
-import { findTool, type Place } from "../tools/toolsets.ts";
+import { findTool } from "../tools/toolsets.ts";
 import { WorkspaceRefusal } from "../workspaces/workspace.ts";
 import { lastHeard, nextInput, UserAwaited } from "./inbox.ts";
 import { isDeeperThan } from "./is-deeper-than.ts";
-import { begin, type Session } from "./session.ts";
+import { begin, placeOf, type Session } from "./session.ts";
 import { toolSpan } from "./spans.ts";
 import type { EngineStep, ToolCall } from "./step.ts";
 import { filesStates } from "./transcript.ts";
@@ -37,7 +37,7 @@ interface Call extends ToolCall {
  */
 export async function callTool(session: Session, phase: Phase, asked: ToolCall): Promise<void> {
   const call: Call = { ...asked, phase };
-  const parsed = parseCall(call, session.attempt.claimed.spec);
+  const parsed = parseCall(call, session);
   const started = startedEvent(call, parsed.input);
   const startedAt = session.services.clock.now();
   const span = toolSpan(session, call);
@@ -90,11 +90,11 @@ type ParsedCall =
   | { readonly ok: true; readonly tool: Tool; readonly args: unknown; readonly input: Json }
   | { readonly ok: false; readonly code: string; readonly message: string; readonly input: Json };
 
-function parseCall(call: Call, { interactive }: Pick<Place, "interactive">): ParsedCall {
+function parseCall(call: Call, session: Session): ParsedCall {
   const json = parseJson(call.arguments);
   const input = json ?? call.arguments;
-  const tool = findTool({ phase: call.phase, interactive }, call.name);
-  if (!tool) return { ok: false, code: "unknown_tool", message: unknownTool(call), input };
+  const tool = findTool(placeOf(session, call.phase), call.name);
+  if (!tool) return { ok: false, code: "unknown_tool", message: unknownTool(call, session), input };
   if (json === undefined) {
     const message =
       "The arguments are no usable JSON. Was the answer cut off? Ask for less at once.";
@@ -106,8 +106,8 @@ function parseCall(call: Call, { interactive }: Pick<Place, "interactive">): Par
   return { ok: false, code: "invalid_arguments", message, input };
 }
 
-function unknownTool(call: Call): string {
-  if (call.phase === "plan" && findTool({ phase: "build", interactive: false }, call.name)) {
+function unknownTool(call: Call, session: Session): string {
+  if (call.phase === "plan" && findTool(placeOf(session, "build"), call.name)) {
     return `${call.name} does not exist while planning: nothing can be changed yet.`;
   }
   return `There is no tool ${call.name}.`;

@@ -1,6 +1,7 @@
 import type { Tracer } from "@millrace/telemetry";
 import type { Attempt } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
+import type { McpServer } from "../mcp/mcp-server.ts";
 import type { ProviderEnv } from "../models/provider-env.ts";
 import type { Workspace, WorkspaceStart } from "../workspaces/workspace.ts";
 import type { EngineEnv } from "./engine-env.ts";
@@ -11,6 +12,8 @@ export interface EngineServices {
   readonly providers: ProviderEnv;
   /** Values beside the provider keys that must not show anywhere: the pool token. */
   readonly secrets: readonly string[];
+  /** Their tools are the model's too. */
+  readonly mcpServers: readonly McpServer[];
   readonly openWorkspace: (start: WorkspaceStart, attempt: Attempt) => Promise<Workspace>;
   readonly fetch: typeof fetch;
   readonly clock: {

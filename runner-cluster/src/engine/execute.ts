@@ -8,6 +8,8 @@ import {
   type Attempt,
 } from "../attempt/attempt.ts";
 import type { Logger } from "../log.ts";
+import { McpServerFailed } from "../mcp/mcp-server.ts";
+import { noMcpTools, openMcpServers, type McpTools } from "../mcp/open-mcp-servers.ts";
 import { secretsOf } from "../models/provider-env.ts";
 import { resolveModel, type ResolvedModel } from "../models/resolve-model.ts";
 import { RepositoryFailed, type RepoState } from "../repos/clone-repos.ts";
@@ -63,6 +65,7 @@ class Execution {
   readonly #deadline = new AbortController();
   readonly #stop: AbortSignal;
   #opening: Promise<Workspace> | undefined;
+  #mcp: Promise<McpTools> | undefined;
   #finish: Finish | undefined;
   #model: ResolvedModel | undefined;
   /** How the attempt failed, in a word. */
@@ -125,7 +128,9 @@ class Execution {
     const announced = this.#announce();
     const open = (span: Span) => this.#openWorkspace(span);
     this.#opening = within(this.#span.child("workspace"), open, wordFor);
-    const [workspace] = await unlessAborted(Promise.all([this.#opening, announced]), this.#stop);
+    this.#mcp = this.#openMcp();
+    const parts = Promise.all([this.#opening, this.#mcp, announced]);
+    const [workspace, mcp] = await unlessAborted(parts, this.#stop);
     const { cloned } = workspace.opened;
     if (cloned && !findStep(this.#journal.steps, "cloned")) {
       const files = { tree: cloned.tree, pack: null };
@@ -138,6 +143,7 @@ class Execution {
       journal: this.#journal,
       redactor: this.#redactor,
       workspace,
+      mcp,
       model: this.#resolve(),
       span: this.#span,
       stop: this.#stop,
@@ -176,6 +182,16 @@ class Execution {
     const by = { journal: this.#journal, log: this.#log, stop: this.#stop, span: this.#span };
     this.#finish = new Finish({ workspace, spec, ...by });
     return workspace;
+  }
+
+  #openMcp(): Promise<McpTools> {
+    const { mcpServers, fetch } = this.#services;
+    if (mcpServers.length === 0) return Promise.resolve(noMcpTools);
+    return openMcpServers(mcpServers, {
+      fetch,
+      onState: (data) => this.#journal.emit({ type: "mcp.server", data }),
+      signal: this.#stop,
+    });
   }
 
   #resolve(): ResolvedModel {
@@ -246,6 +262,10 @@ class Execution {
       const { message } = error;
       return new RunFailed("repository_failed", message, { cause: error, retryable: true });
     }
+    if (error instanceof McpServerFailed) {
+      const { message, retryable } = error;
+      return new RunFailed("mcp_server_failed", message, { cause: error, retryable });
+    }
     if (error instanceof WorkspaceRefusal) {
       const message = `The workspace could not be opened: ${error.message}`;
       return new RunFailed("workspace_unavailable", message, { cause: error, retryable: true });
@@ -257,6 +277,7 @@ class Execution {
   }
 
   async #release(): Promise<void> {
+    await (await this.#mcp?.catch(() => undefined))?.close();
     const workspace = await this.#opening?.catch(() => undefined);
     await this.#finish?.settled();
     await workspace?.release();

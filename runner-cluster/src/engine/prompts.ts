@@ -1,5 +1,6 @@
 import type { Claimed, Phase } from "@millrace/contracts";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
+import type { McpTools } from "../mcp/open-mcp-servers.ts";
 import type { ClonedRepo } from "../repos/cloned-repo.ts";
 import type { Workflow } from "../repos/workflow.ts";
 import type { Place } from "../tools/toolsets.ts";
@@ -22,8 +23,16 @@ const phaseRules: Readonly<Record<Phase, string>> = {
     "You are building. Make the change, then check it by running what the project has for that. End with a short summary of what you did, for the user.",
 };
 
+interface Surroundings {
+  readonly workspace: Pick<Workspace, "root" | "opened">;
+  readonly mcp: Pick<McpTools, "notes">;
+}
+
 /** The system prompt: who the model is, where it is, and what is missing there. */
-export function systemPrompt(place: Place, workspace: Pick<Workspace, "root" | "opened">): string {
+export function systemPrompt(
+  place: Pick<Place, "phase" | "interactive">,
+  { workspace, mcp }: Surroundings,
+): string {
   const { missing, cloned, workflow } = workspace.opened;
   const parts = [
     `${role} ${place.interactive ? interactive : alone}`,
@@ -32,6 +41,7 @@ export function systemPrompt(place: Place, workspace: Pick<Workspace, "root" | "
     phaseRules[place.phase],
     cloned ? repoNotes(cloned.repos) : "",
     missing.length > 0 ? `About this workspace:\n${missing.join("\n")}` : "",
+    mcp.notes.join("\n"),
     workflow ? workflowNotes(workflow) : "",
   ];
   return parts.filter((part) => part !== "").join("\n\n");

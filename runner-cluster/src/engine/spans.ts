@@ -77,8 +77,9 @@ export async function answered(span: Span, ask: () => Promise<Completion>): Prom
 }
 
 /** A name that is no tool's is the model's own invention, and may hold anything. */
-export function toolSpan({ span }: Session, { name, callId }: ToolCall): Span {
-  const known = findTool({ phase: "build", interactive: true }, name) ? name : "unknown";
+export function toolSpan({ span, mcp }: Session, { name, callId }: ToolCall): Span {
+  const everything = { phase: "build", interactive: true, remote: mcp.tools } as const;
+  const known = findTool(everything, name) ? name : "unknown";
   return span.child(`execute_tool ${known}`, {
     attributes: {
       "gen_ai.operation.name": "execute_tool",

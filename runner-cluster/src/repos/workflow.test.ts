@@ -33,9 +33,9 @@ const open = (path: string, branch = "main") => {
 it("lies beside the workspace, and its instructions are in the prompt", async () => {
   const workspace = await open("fix");
   const folder = join(disk.folder, "workflow");
-  expect(systemPrompt({ phase: "plan", interactive: false }, workspace)).toContain(
-    `${folder}, which your commands can read. Its fix/CLAUDE.md says:\n\nFix it.`,
-  );
+  expect(
+    systemPrompt({ phase: "plan", interactive: false }, { workspace, mcp: { notes: [] } }),
+  ).toContain(`${folder}, which your commands can read. Its fix/CLAUDE.md says:\n\nFix it.`);
   expect((await runIn(workspace, `cat ${folder}/fix/notes.txt; ls -A`)).stdout).toBe("n\n.git\n");
   expect(existsSync(join(folder, ".git"))).toBe(false);
 });

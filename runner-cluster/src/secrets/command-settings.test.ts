@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeRedactor } from "@millrace/contracts";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { readMcpServers } from "../mcp/read-mcp-servers.ts";
 import { HostFixture, runIn } from "../workspaces/workspace-fixture.ts";
 import { readCommandSettings } from "./command-settings.ts";
 
@@ -68,6 +69,54 @@ describe("what a session's commands are given", () => {
     const ran = await runIn(workspace, 'echo "$API_KEY $CI $PATH $HOME"');
     expect(ran.stdout).toMatch(/^of-the-secret false /);
     expect(ran.stdout).not.toContain("evil");
+  });
+});
+
+const file = (servers: object) => envFile(JSON.stringify(servers));
+
+describe("what a session's MCP servers are told", () => {
+  const url = "https://mcp.example.com/mcp";
+  const header = { name: "Authorization", secret: "docs", key: "TOKEN", prefix: "Bearer " };
+
+  it("is a key of a Secret, which is no variable of commands then", () => {
+    const folder = mount({
+      docs: { TOKEN: "t0ken-of-docs\n", OTHER: "other" },
+      more: { TOKEN: "t0ken" },
+    });
+    const { servers, secretKeys } = readMcpServers(
+      file({ docs: { url, headers: [header] } }),
+      folder,
+    );
+    expect(servers).toEqual([
+      {
+        name: "docs",
+        url,
+        headers: { Authorization: "Bearer t0ken-of-docs" },
+        tools: null,
+        optional: false,
+        timeoutMs: 60_000,
+      },
+    ]);
+    const { variables, secrets } = readCommandSettings(undefined, folder, secretKeys);
+    expect(variables).toEqual({ TOKEN: "t0ken", OTHER: "other" });
+    expect(secrets).toContain("t0ken-of-docs");
+  });
+
+  it.each([
+    [{}, "mcpServers.docs: the Secret's key docs/TOKEN is not there"],
+    [{ TOKEN: "two\nlines-4711" }, "docs/TOKEN is empty, or no text"],
+    [{ TOKEN: "\n" }, "docs/TOKEN is empty, or no text"],
+  ])("is refused when it is %j, without its value", (entries, words) => {
+    const read = () =>
+      readMcpServers(file({ docs: { url, headers: [header] } }), mount({ docs: entries }));
+    expect(read).toThrow(words);
+    expect(read).not.toThrow("4711");
+  });
+
+  it("is nothing over plain http", () => {
+    expect(() =>
+      readMcpServers(file({ docs: { url: "http://mcp.example.com" } }), "/none"),
+    ).toThrow("url");
   });
 });
 

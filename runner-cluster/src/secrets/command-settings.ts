@@ -24,17 +24,20 @@ const Variables = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.strin
 /**
  * Reads `spec.env` (one JSON file) and `spec.secretRefs` (a directory per Secret, a file per key). A key that is a
  * variable's name becomes one and wins over `spec.env`; other keys stay files, for git's credentials. They are read once,
- * so that what a command has is what is kept out of the events. Throws when a file cannot be read or is malformed.
+ * so that what a command has is what is kept out of the events. Keys in `taken` (as `secret/key`) are for something else:
+ * they become no variable. Throws when a file cannot be read or is malformed.
  */
 export function readCommandSettings(
   envFile: string | undefined,
   secretsDir: string | undefined,
+  taken: ReadonlySet<string> = new Set(),
 ): CommandSettings {
   const env =
     envFile === undefined ? {} : Variables.parse(JSON.parse(readFileSync(envFile, "utf8")));
   const entries = secretsDir === undefined ? [] : entriesOf(secretsDir);
   const variables = { ...env };
-  for (const { key, text } of entries) {
+  for (const { secret, key, text } of entries) {
+    if (taken.has(`${secret}/${key}`)) continue;
     if (Variables.safeParse({ [key]: text }).success && !text.includes("\0")) variables[key] = text;
   }
   return {
@@ -45,14 +48,15 @@ export function readCommandSettings(
 }
 
 interface Entry {
+  readonly secret: string;
   readonly key: string;
   readonly text: string;
 }
 
 function entriesOf(folder: string): readonly Entry[] {
-  return secretFiles(folder).flatMap(({ key, file }) => {
+  return secretFiles(folder).flatMap(({ secret, key, file }) => {
     const text = textOf(file);
-    return text === null ? [] : [{ key, text }];
+    return text === null ? [] : [{ secret, key, text }];
   });
 }
 

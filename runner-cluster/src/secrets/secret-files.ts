@@ -1,12 +1,16 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
+interface SecretFile {
+  readonly secret: string;
+  readonly key: string;
+  readonly file: string;
+}
+
 /** The files of mounted Secrets: a directory per Secret, a file per key. Without any Secret there is no directory. */
-export function secretFiles(
-  folder: string,
-): readonly { readonly key: string; readonly file: string }[] {
+export function secretFiles(folder: string): readonly SecretFile[] {
   return list(folder).flatMap((secret) =>
-    list(join(folder, secret)).map((key) => ({ key, file: join(folder, secret, key) })),
+    list(join(folder, secret)).map((key) => ({ secret, key, file: join(folder, secret, key) })),
   );
 }
 

@@ -3,6 +3,7 @@ import { noTracer } from "@millrace/telemetry";
 import { EngineEnv } from "../engine/engine-env.ts";
 import { execute } from "../engine/execute.ts";
 import { makeLogger } from "../log.ts";
+import type { McpServer } from "../mcp/mcp-server.ts";
 import { ProviderEnv } from "../models/provider-env.ts";
 import { openDirectoryWorkspace, type DirectoryWorkspace } from "./directory-workspace.ts";
 import { makeClaimed, MemoryAttempt } from "./memory-attempt.ts";
@@ -14,6 +15,7 @@ interface Setup {
   readonly env?: Readonly<Record<string, string>>;
   readonly workspace?: DirectoryWorkspace;
   readonly secrets?: readonly string[];
+  readonly mcpServers?: readonly McpServer[];
 }
 
 /** Executes an attempt on a directory workspace, with its events, steps and outcome at hand. */
@@ -25,6 +27,7 @@ export function startAttempt(prompt: string, setup: Setup) {
     env: EngineEnv.parse(setup.env ?? {}),
     providers: ProviderEnv.parse(setup.providers),
     secrets: setup.secrets ?? [],
+    mcpServers: setup.mcpServers ?? [],
     openWorkspace: () => Promise.resolve(workspace),
     fetch,
     clock: { now: Date.now, random: () => 0 },

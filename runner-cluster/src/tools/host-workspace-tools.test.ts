@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => fixture.remove());
 
 function call(name: string, args: unknown) {
-  const tool = findTool({ phase: "build", interactive: false }, name);
+  const tool = findTool({ phase: "build", interactive: false, remote: [] }, name);
   if (!tool) throw new Error(`no tool ${name}`);
   return tool.execute(tool.schema.parse(args) as never, {
     workspace,

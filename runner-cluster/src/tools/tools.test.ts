@@ -13,13 +13,16 @@ afterEach(() => {
   for (const workspace of open.splice(0)) workspace.remove();
 });
 
+const planning = { phase: "plan", interactive: false, remote: [] } as const;
+const building = { ...planning, phase: "build" } as const;
+
 function use(files: Readonly<Record<string, string>> = {}) {
   const workspace = openDirectoryWorkspace(files);
   open.push(workspace);
   const emitted: RunnerEvent[] = [];
   const redactor = makeRedactor(["the-secret-key"]);
   const call = (name: string, args: unknown, signal = new AbortController().signal) => {
-    const tool = findTool({ phase: "build", interactive: false }, name);
+    const tool = findTool(building, name);
     if (!tool) throw new Error(`no tool ${name}`);
     return tool.execute(tool.schema.parse(args) as never, {
       workspace,
@@ -39,15 +42,13 @@ function use(files: Readonly<Record<string, string>> = {}) {
 
 describe("toolsets", () => {
   it("have nothing that changes anything while planning", ({ expect }) => {
-    const names = describeTools({ phase: "plan", interactive: false }).map(
-      (tool) => tool.type === "function" && tool.function.name,
-    );
+    const names = describeTools(planning).map((t) => t.type === "function" && t.function.name);
     expect(names).toEqual(["ls", "read_file", "glob", "grep", "write_todos"]);
-    expect(findTool({ phase: "plan", interactive: false }, "run_command")).toBeUndefined();
+    expect(findTool(planning, "run_command")).toBeUndefined();
   });
 
   it("are described in plain JSON schema", ({ expect }) => {
-    const tool = describeTools({ phase: "build", interactive: false }).find(
+    const tool = describeTools(building).find(
       (t) => t.type === "function" && t.function.name === "edit_file",
     );
     expect(tool).toMatchObject({
@@ -59,7 +60,7 @@ describe("toolsets", () => {
         },
       },
     });
-    expect(JSON.stringify(describeTools({ phase: "build", interactive: false }))).not.toMatch(
+    expect(JSON.stringify(describeTools(building))).not.toMatch(
       /\$schema|additionalProperties|imum"/,
     );
   });

@@ -13,7 +13,15 @@ import { writeFile } from "./write-file.ts";
 import { writeTodos } from "./write-todos.ts";
 
 /** A tool whose arguments were not looked at yet. Its own schema stands between the model and `execute`. */
-type AnyTool = Omit<Tool<never>, "schema"> & { readonly schema: z.ZodType };
+type AnyTool = Omit<Tool<never>, "schema"> & {
+  readonly schema: z.ZodType;
+  readonly parameters?: RemoteTool["parameters"];
+};
+
+/** A tool of somebody else's, with the schema that they have for it. */
+export type RemoteTool = Tool<Record<string, unknown>> & {
+  readonly parameters: Readonly<Record<string, unknown>>;
+};
 
 const readers: readonly AnyTool[] = [ls, readFile, glob, grep, writeTodos];
 const writers: readonly AnyTool[] = [writeFile, editFile, runCommand];
@@ -24,14 +32,17 @@ const toolsets: Readonly<Record<Phase, readonly AnyTool[]>> = {
   build: [...readers, ...writers],
 };
 
-/** Where the model stands: in which phase, and whether somebody may answer it. */
+/** Where the model stands: in which phase, whether somebody may answer it, and what it has beside our own tools. */
 export interface Place {
   readonly phase: Phase;
   readonly interactive: boolean;
+  readonly remote: readonly RemoteTool[];
 }
 
-const toolsIn = ({ phase, interactive }: Place): readonly AnyTool[] =>
-  interactive ? [...toolsets[phase], askUser] : toolsets[phase];
+function toolsIn({ phase, interactive, remote }: Place): readonly AnyTool[] {
+  const usable = phase === "build" ? remote : remote.filter(({ mutates }) => !mutates);
+  return [...toolsets[phase], ...usable, ...(interactive ? [askUser] : [])];
+}
 
 /** The tool of that name in that place. */
 export function findTool(place: Place, name: string): AnyTool | undefined {
@@ -45,7 +56,7 @@ export function describeTools(place: Place): readonly ChatCompletionTool[] {
     function: {
       name: tool.name,
       description: tool.description,
-      parameters: parametersOf(tool.schema),
+      parameters: tool.parameters ?? parametersOf(tool.schema),
     },
   }));
 }

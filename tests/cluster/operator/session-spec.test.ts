@@ -50,6 +50,13 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
 
   const repo = { url: "https://git.example.com/acme/shop.git" };
 
+  const mcp = { url: "https://mcp.example.com/mcp" };
+  const manyServers = Array.from({ length: 33 }, (_, at) => [`s${at}`, mcp]);
+  const withHeader = (changes: object) => ({
+    ...mcp,
+    headers: [{ name: "Authorization", secret: "docs", key: "token", ...changes }],
+  });
+
   it.each([
     ["content or finish", { messages: [{ id: "a" }] }],
     ["content or finish", { messages: [{ id: "a", content: "x", finish: true }] }],
@@ -57,7 +64,17 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
     ["runnerType", { runnerType: "juggling" }],
     ["displayName", { displayName: "n".repeat(300) }],
     ["threadId", { threadId: "n".repeat(300) }],
-    ["mcpServers", { mcpServers: { docs: { url: "https://mcp.example.com" } } }],
+    ["names of mcpServers", { mcpServers: { "the docs": mcp } }],
+    ["spec.mcpServers", { mcpServers: Object.fromEntries(manyServers) }],
+    ["mcpServers.docs.url", { mcpServers: { docs: { url: "http://mcp.example.com" } } }],
+    ["mcpServers.docs.url", { mcpServers: { docs: { url: "https://a:b@mcp.example.com" } } }],
+    ["mcpServers.docs.url", { mcpServers: { docs: { command: "npx" } } }],
+    ["mcpServers.docs.tools", { mcpServers: { docs: { ...mcp, tools: [] } } }],
+    ["mcpServers.docs.timeoutSeconds", { mcpServers: { docs: { ...mcp, timeoutSeconds: 0 } } }],
+    ["headers[0].name", { mcpServers: { docs: withHeader({ name: "no colon:" }) } }],
+    ["of the protocol", { mcpServers: { docs: withHeader({ name: "Mcp-Session-Id" }) } }],
+    ["one of secretRefs", { mcpServers: { docs: withHeader({}) } }],
+    ["one of secretRefs", { mcpServers: { docs: withHeader({}) }, secretRefs: ["git"] }],
     ["PATH, HOME", { env: { PATH: "/bin" } }],
     ["MILLRACE_", { env: { MILLRACE_RUN_ID: "x" } }],
     ["repos[0].url", { repos: [{ url: "git@github.com:acme/shop.git" }] }],
@@ -88,12 +105,18 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
   it("reaches the runner: what the claim does not bring stands in the pod's environment", async () => {
     const workflow = { gitUrl: repo.url, branch: "main", path: "flows/fix" };
     const model = { name: "m", temperature: 0.5, maxTokens: 100 };
-    await create("told", { workflow, model, repos: [{ ...repo, autoPush: true }] });
+    const mcpServers = { docs: withHeader({ prefix: "Bearer " }), open: mcp };
+    const secret = {
+      metadata: { name: "docs", labels: { "millrace.dev/session-secret": "true" } },
+    };
+    const core = plane.admin().makeApiClient(CoreV1Api);
+    await core.createNamespacedSecret({ namespace, body: secret });
+    const more = { mcpServers, secretRefs: ["docs"] };
+    await create("told", { workflow, model, repos: [{ ...repo, autoPush: true }], ...more });
     await waitUntil("it has a run", () => pool.runOf("told") !== undefined);
     const runId = pool.runOf("told")?.runId ?? "";
     expect(pool.runs.get(runId)?.body.repos).toEqual([{ ...repo, branch: null, autoPush: true }]);
     pool.start(runId);
-    const core = plane.admin().makeApiClient(CoreV1Api);
     await waitUntil("it has a pod", async () => {
       const { items } = await core.listNamespacedPod({ namespace });
       const pod = items.find(({ metadata }) => metadata?.name?.startsWith("told-1"));
@@ -103,8 +126,17 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
         MILLRACE_WORKFLOW: JSON.stringify(workflow),
         AGENT_TEMPERATURE: "0.5",
         AGENT_MAX_TOKENS: "100",
+        MILLRACE_MCP_FILE: "/run/millrace/session/mcp.json",
       });
       return true;
+    });
+    const { items } = await core.listNamespacedSecret({ namespace });
+    const own = items.find(({ metadata }) => metadata?.name?.startsWith("told-1"));
+    const given = Buffer.from(own?.data?.["mcp.json"] ?? "", "base64").toString("utf8");
+    const defaults = { timeoutSeconds: 60, optional: false };
+    expect(JSON.parse(given)).toEqual({
+      docs: { ...mcpServers.docs, ...defaults },
+      open: { ...mcp, ...defaults },
     });
   });
 

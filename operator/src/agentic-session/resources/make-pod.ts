@@ -16,6 +16,7 @@ import {
   toVariables,
   workVolumes,
 } from "./make-runner-pod-spec.ts";
+import { hasMcpServers } from "./make-secret.ts";
 
 export interface AttemptFacts {
   readonly attempt: number;
@@ -66,6 +67,7 @@ function variablesOf(
     [env.tokenFile]: `${paths.run}/${sessionPod.tokenKey}`,
     [env.commandEnvFile]: `${paths.run}/${sessionPod.commandEnvKey}`,
     [env.commandSecretsDir]: paths.secrets,
+    ...(hasMcpServers(session) && { [env.mcpFile]: `${paths.run}/${sessionPod.mcpKey}` }),
     RUN_TIMEOUT_MS: String(timeoutSeconds * 1000),
     ...(workflow && { [env.workflow]: JSON.stringify(workflow) }),
     ...(model?.temperature !== undefined && { AGENT_TEMPERATURE: String(model.temperature) }),

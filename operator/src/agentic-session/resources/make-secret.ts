@@ -34,9 +34,16 @@ export function makeAttemptSecret(
     data: {
       [sessionPod.tokenKey]: base64(start.token),
       [sessionPod.commandEnvKey]: base64(JSON.stringify(session.spec.env ?? {})),
+      ...(hasMcpServers(session) && {
+        [sessionPod.mcpKey]: base64(JSON.stringify(session.spec.mcpServers)),
+      }),
     },
   };
 }
+
+/** Their settings may be larger than a variable can be, so they come in a file. */
+export const hasMcpServers = ({ spec }: Session): boolean =>
+  Object.keys(spec.mcpServers ?? {}).length > 0;
 
 /** A merge patch that puts a fresh token in its place; kubelet brings it into the pod's file. */
 export function makeTokenPatch(token: string, expiresInMs: number, now: number) {

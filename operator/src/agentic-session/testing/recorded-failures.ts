@@ -31,6 +31,11 @@ export const runFailures: readonly Recorded[] = [
     facts: pod(failed({ containerStatuses: [ended(3)] })),
   },
   {
+    what: "an MCP server is not there",
+    reason: "McpServerFailed",
+    facts: pod(failed({ containerStatuses: [ended(6)] })),
+  },
+  {
     what: "the runner crashes",
     reason: "RunnerExited",
     facts: pod(failed({ containerStatuses: [ended(1)] })),

@@ -42,14 +42,14 @@ async function measureAll(options: OperatorOptions): Promise<readonly Reading[]>
 
 async function measureOnStage(
   wanted: readonly OperatorFigure[],
-  { cached }: OperatorOptions,
+  { cached, live }: OperatorOptions,
 ): Promise<readonly Reading[]> {
   const stage = await OperatorStage.start();
   try {
     const readings: Reading[] = [];
     for (const figure of wanted) {
       progress(`${figure.name}: begins`);
-      const found = await figure.measure(stage, { cached, progress });
+      const found = await figure.measure(stage, { cached, live, progress });
       for (const reading of found) progress(`${figure.name}: ${reading.title}: ${format(reading)}`);
       readings.push(...found);
     }

@@ -7,6 +7,8 @@ export interface OperatorOptions {
   readonly only: readonly string[];
   /** Sessions in the cluster when the operator is restarted. */
   readonly cached: number;
+  /** How many of them are running. */
+  readonly live: number;
 }
 
 export const operatorUsage = `Usage: npm run bench -- operator [options]
@@ -17,6 +19,7 @@ programs of tests/cluster (see its README.md). Prints a Markdown table.
   --only <name>     only this figure; may be repeated. \`starts\` is measured when it is named alone: it
                     runs pods, and needs what the tests on a real node need
   --cached <n>      sessions when the operator is restarted (5000)
+  --live <n>        how many of them are running, at least (200)
   --json            print JSON instead of a table
   --strict          exit with 1 when a bar is missed
   --help            print this
@@ -32,6 +35,7 @@ export function readOperatorOptions(
     options: {
       only: { type: "string", multiple: true, default: [] },
       cached: { type: "string", default: "5000" },
+      live: { type: "string", default: "200" },
       json: { type: "boolean", default: false },
       strict: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -40,9 +44,13 @@ export function readOperatorOptions(
   for (const name of values.only) {
     if (!names.includes(name)) throw new Error(`no figure ${name}: ${names.join(", ")}`);
   }
-  const cached = Number(values.cached);
-  if (!Number.isSafeInteger(cached) || cached < 1)
-    throw new Error("--cached is a positive integer");
+  const [cached, live] = [amount("cached", values.cached), amount("live", values.live)];
   const { json, strict, help, only } = values;
-  return { json, strict, help, only, cached };
+  return { json, strict, help, only, cached, live };
+}
+
+function amount(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new Error(`--${name} is a positive integer`);
 }

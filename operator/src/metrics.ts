@@ -42,6 +42,12 @@ export class OperatorMetrics {
     labelNames: ["controller"],
     registers: this.#registers,
   });
+  readonly apiRequests = new Counter({
+    name: "millrace_api_requests_total",
+    help: "Requests to the API server by their answers; code 0: there was none",
+    labelNames: ["method", "code"],
+    registers: this.#registers,
+  });
   readonly relists = new Counter({
     name: "millrace_informer_relists_total",
     help: "Full lists after the first: the API server had forgotten the history",

@@ -3,6 +3,7 @@ import { aborted } from "./kube/clock.ts";
 import type { Controller } from "./kube/controller.ts";
 import { EventRecorder } from "./kube/event-recorder.ts";
 import { KubeClient } from "./kube/kube-client.ts";
+import { KubeTransport } from "./kube/kube-transport.ts";
 import { type Leadership, LeaderElection } from "./kube/leader-election.ts";
 import { makeLeaseStore } from "./kube/lease-store.ts";
 import { type ControllerParts } from "./make-controllers.ts";
@@ -39,7 +40,10 @@ export class Operator {
   constructor(options: OperatorOptions) {
     const { env, config, log, tracer } = options;
     this.#options = options;
-    const api = new KubeClient(config, { fieldManager });
+    const answered = (method: string, status: number): void =>
+      this.#metrics.apiRequests.inc({ method, code: String(status) });
+    const transport = new KubeTransport(config, { answered });
+    const api = new KubeClient(config, { fieldManager }, transport);
     this.#recorder = new EventRecorder({
       api,
       controller: "millrace.dev/operator",

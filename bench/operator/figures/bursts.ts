@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { percentile } from "../../stats.ts";
 import { inTurns } from "../in-turns.ts";
 import type { OperatorStage } from "../operator-stage.ts";
+import type { Metrics } from "../../../tests/cluster/support/read-metrics.ts";
 import { statusWrites } from "./lives.ts";
 import type { FigureSettings, OperatorFigure, Reading } from "./reading.ts";
 
@@ -19,6 +20,9 @@ export const bursts: OperatorFigure = {
     return readings;
   },
 };
+
+const requests = (of: Metrics): number => of("millrace_api_requests_total");
+const cpuMs = (of: Metrics): number => of("process_cpu_seconds_total") * 1000;
 
 async function burst(
   stage: OperatorStage,
@@ -49,6 +53,21 @@ async function burst(
       title: `status writes until Running, ${at}`,
       value: (statusWrites(after) - statusWrites(before)) / size,
       unit: "",
+    },
+    {
+      title: `the operator's requests to the API server per session, ${at}`,
+      value: (requests(afterOperator) - requests(beforeOperator)) / size,
+      unit: "",
+    },
+    {
+      title: `CPU of the operator per session, ${at}`,
+      value: (cpuMs(afterOperator) - cpuMs(beforeOperator)) / size,
+      unit: "ms",
+    },
+    {
+      title: `CPU of the API server per session, ${at}`,
+      value: (cpuMs(after) - cpuMs(before)) / size,
+      unit: "ms",
     },
   ];
 }

@@ -16,5 +16,7 @@ export interface OperatorFigure {
 export interface FigureSettings {
   /** Sessions in the cluster when the operator is restarted. */
   readonly cached: number;
+  /** How many of them are running, at least. */
+  readonly live: number;
   readonly progress: (line: string) => void;
 }

@@ -45,6 +45,10 @@ const bySession = (object: KubeObject): readonly string[] => {
   return name === undefined ? [] : [keyOf({ namespace: object.metadata.namespace, name })];
 };
 
+const byNotedRun = ({ metadata }: KubeObject): readonly string[] => [
+  metadata.annotations?.[annotations.runId] ?? "",
+];
+
 /** Warnings about the object that an Event is about. */
 const byRegarded = (event: WarningEvent): readonly string[] => [event.involvedObject?.uid ?? ""];
 
@@ -77,7 +81,11 @@ export function makeChildren({ api, namespace, onError, onRelist }: ChildrenOpti
     }),
     jobs: watch({ ...of(sessionLabel), kind: kinds.job, indexes: { owner: byOwnerUid } }),
     pods: watch({ ...of(sessionLabel), kind: kinds.pod, indexes: { session: bySession } }),
-    secrets: watch({ ...of(attemptLabel), kind: kinds.secret, indexes: { owner: byOwnerUid } }),
+    secrets: watch({
+      ...of(attemptLabel),
+      kind: kinds.secret,
+      indexes: { owner: byOwnerUid, run: byNotedRun },
+    }),
     claims: watch({ ...of(sessionLabel), kind: kinds.claim, indexes: { session: bySession } }),
     warnings: [
       warnings("involvedObject.kind=Job,reason=FailedCreate"),

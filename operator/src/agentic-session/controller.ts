@@ -16,6 +16,7 @@ import type { Leadership } from "../kube/leader-election.ts";
 import { WorkQueue } from "../kube/work-queue.ts";
 import type { ControllerParts } from "../make-controllers.ts";
 import { type Children, makeChildren, wakeByChildren } from "./children.ts";
+import { FirstWord } from "./first-word.ts";
 import { type Identities, makeIdentities } from "./identities.ts";
 import { type PoolTools, obeyStart, obeyStop } from "./obey-pool.ts";
 import { findAttempt } from "./observe.ts";
@@ -57,6 +58,7 @@ export class SessionController implements Controller {
   readonly #queue: WorkQueue;
   readonly #children: Children;
   readonly #written = new WrittenStatus();
+  readonly #firstWord = new FirstWord();
   readonly #runs = new RunViews((run) => this.#wakeRun(run));
   readonly #identities: Identities;
   readonly #logs: LogKeeper;
@@ -100,6 +102,7 @@ export class SessionController implements Controller {
       const { runId } = (object.status ?? {}) as { readonly runId?: string };
       this.#written.forget(object.metadata.uid);
       this.#logs.forget(object.metadata.uid);
+      this.#firstWord.forget(object.metadata.uid);
       this.#runs.forgetSession(object.metadata.uid, runId);
       this.#runs.sweep(this.#children.sessions.cache);
     });
@@ -138,6 +141,7 @@ export class SessionController implements Controller {
       edge,
       runs: this.#runs,
       written: this.#written,
+      firstWord: this.#firstWord,
       recorder,
       settings,
       tracer,
@@ -185,8 +189,8 @@ export class SessionController implements Controller {
   #poolTools(): PoolTools {
     if (!this.#api) throw new Error("this replica does not lead");
     const { log, settings } = this.#options;
-    const [children, identities] = [this.#children, this.#identities];
-    return { api: this.#api, children, identities, settings, log };
+    const [children, identities, runs] = [this.#children, this.#identities, this.#runs];
+    return { api: this.#api, children, identities, runs, settings, log };
   }
 
   #entered(session: Session, status: AgenticSessionStatus): void {

@@ -29,7 +29,7 @@ const rows: readonly Row[] = [
     when: "it is new",
     facts: { ...nothing, session: makeSession({ metadata: { finalizers: [] } }) },
     changes: ["add-finalizer", "create-run"],
-    told: "Pending/Accepted",
+    told: "Pending/Queued",
   },
   {
     when: "it was made for a run of the edge",

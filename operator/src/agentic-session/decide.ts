@@ -68,13 +68,24 @@ function decideCreation(facts: Facts): Plan {
     return { changes: [], status, requeue: phase === "Failed" ? settled : { kind: "at", at } };
   }
   const isFromEdge = session.metadata.labels?.[edgeRunLabel] !== undefined;
-  const told = { reason: "Accepted", message: "The run is being created" };
+  // Written when the run is there; of a run of the edge it is not known yet which it is.
+  const told = isFromEdge ? accepted : queued(facts);
   return {
     changes: isFromEdge ? [] : [{ kind: "create-run" }],
     status: makeStatus(facts, { phase: "Pending", ...told }),
     requeue: settled,
   };
 }
+
+const accepted = { reason: "Accepted", message: "The run is being created" };
+
+/** What keeps it is not told; that another session's run may is all that can be said. */
+function queued({ session }: Facts): Pick<Told, "reason" | "message"> {
+  const others = session.spec.threadId === undefined ? "" : threadsTurn;
+  return { reason: "Queued", message: `Waiting for the platform to start the run${others}` };
+}
+
+const threadsTurn = "; the runs of a thread execute one after another";
 
 const deadlineOf = ({ session }: Facts): number => session.spec.startDeadlineSeconds * 1000;
 
@@ -115,8 +126,6 @@ function whilePaused({ session }: Facts): Told {
   return { phase: "Stopped", reason: "Stopped", message: how };
 }
 
-const threadsTurn = "; the runs of a thread execute one after another";
-
 function whileQueued(facts: Facts): Told {
   const { phase: before, reason, message, endedAttempt } = facts.session.status ?? {};
   const phase = wantsStop(facts) ? "Stopping" : "Pending";
@@ -125,9 +134,7 @@ function whileQueued(facts: Facts): Told {
   if (endedAttempt !== undefined && reason !== undefined && !hasRested) {
     return { phase, reason, message: message ?? "" };
   }
-  // What keeps it is not told; that another session's run may is all that can be said.
-  const others = facts.session.spec.threadId === undefined ? "" : threadsTurn;
-  return { phase, reason: "Queued", message: `Waiting for the platform to start the run${others}` };
+  return { phase, ...queued(facts) };
 }
 
 function decideOver(facts: Facts, run: SessionRun): Plan {

@@ -8,10 +8,10 @@ import {
 import { isApiError } from "../kube/api-error.ts";
 import type { KubeClient } from "../kube/kube-client.ts";
 import { type Children, kinds } from "./children.ts";
-import { childName } from "./child-name.ts";
 import { makeEdgeSession } from "./resources/make-edge-session.ts";
 import { annotations } from "./resources/annotations.ts";
 import { makeAttemptSecret } from "./resources/make-secret.ts";
+import { cachedSession, findSecret } from "./find-secret.ts";
 import { attemptOf } from "./observe.ts";
 import { edgeRunLabel } from "./resources/make-edge-session.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
@@ -21,12 +21,14 @@ import { makeNothingRuns, makeStartRefusal } from "./make-report.ts";
 import { dropWarmPod } from "./adopt-pod.ts";
 import type { SessionSettings } from "./session-settings.ts";
 import type { Identities } from "./identities.ts";
+import type { RunViews } from "./run-views.ts";
 
 export interface PoolTools {
   /** Of the leadership. */
   readonly api: KubeClient;
   readonly children: Children;
   readonly identities: Identities;
+  readonly runs: Pick<RunViews, "get">;
   readonly settings: Pick<SessionSettings, "pool" | "warmPool">;
   readonly log: Logger;
 }
@@ -81,12 +83,9 @@ export async function obeyStop(
   stop: SessionStop,
   tools: PoolTools,
 ): Promise<SessionReport | undefined> {
-  const session = tools.children.sessions.cache.by("run", stop.runId)[0];
-  if (!session) return makeNothingRuns(stop);
-  const secret = {
-    namespace: session.metadata.namespace,
-    name: childName(session.metadata.name, stop.attempt),
-  };
+  const { children, runs } = tools;
+  const secret = findSecret(stop, { children, run: runs.get(stop.runId) });
+  if (!secret) return makeNothingRuns(stop);
   const notes = {
     [annotations.stopBy]: stop.by,
     [annotations.stopGraceMs]: String(stop.graceMs),
@@ -102,7 +101,7 @@ export async function obeyStop(
 
 /** The session of a run; of a run of the edge it is made, in the name of the run's user. */
 async function sessionOf(start: SessionStart, tools: PoolTools): Promise<Session | Refusal> {
-  const { api } = tools;
+  const { api, children } = tools;
   const from = start.spec.session;
   if (from) return sessionOfCluster(from, tools);
   const identity = tools.identities.of(start.spec.owner);
@@ -111,7 +110,8 @@ async function sessionOf(start: SessionStart, tools: PoolTools): Promise<Session
     return notPermitted(`The cluster knows no user for ${who}`);
   }
   const draft = makeEdgeSession(start, identity);
-  const found = await api.get(sessionKind, draft.metadata);
+  const known = children.sessions.cache.get(draft.metadata);
+  const found = known ?? (await api.get(sessionKind, draft.metadata));
   if (found) return ownOf(found, start, identity.user);
   try {
     const made = readSession(await api.with({ as: identity }).create(sessionKind, draft));
@@ -125,8 +125,13 @@ async function sessionOf(start: SessionStart, tools: PoolTools): Promise<Session
   }
 }
 
-async function sessionOfCluster(from: SessionRef, { api }: PoolTools): Promise<Session | Refusal> {
-  const found = await api.get(sessionKind, from);
+/** What is made for one that the cache still has, and that is gone, goes with it. */
+async function sessionOfCluster(
+  from: SessionRef,
+  { api, children }: PoolTools,
+): Promise<Session | Refusal> {
+  const known = cachedSession(from, children.sessions.cache);
+  const found = known ?? (await api.get(sessionKind, from));
   const session = found?.metadata.uid === from.uid ? readSession(found) : undefined;
   return session ?? final("SessionDeleted", `AgenticSession ${from.name} is gone`);
 }

@@ -15,6 +15,7 @@ import { isAtRest } from "./at-rest.ts";
 import type { Children } from "./children.ts";
 import { decide } from "./decide.ts";
 import { type Facts, startDeadline } from "./facts.ts";
+import type { FirstWord } from "./first-word.ts";
 import { makeRefusalReport, readPending } from "./make-report.ts";
 import { makeStatus } from "./make-status.ts";
 import { observe } from "./observe.ts";
@@ -43,6 +44,7 @@ export interface ReconcileTools {
   readonly edge: EdgeHttp;
   readonly runs: RunViews;
   readonly written: WrittenStatus;
+  readonly firstWord: FirstWord;
   readonly recorder: EventRecorder;
   readonly settings: SessionSettings;
   readonly tracer: Tracer;
@@ -118,8 +120,8 @@ interface RunSeen {
 
 /** The run as it was last told; asked for by a process that does not know it yet, and before it counts as silent. */
 async function viewRun(session: Session, { edge, runs }: ReconcileTools): Promise<RunSeen> {
-  const runId = session.status?.runId;
-  if (runId === undefined) return { run: runs.ofSession(session.metadata.uid) };
+  const runId = session.status?.runId ?? runs.idOfSession(session.metadata.uid);
+  if (runId === undefined) return { run: undefined };
   const known = runs.get(runId);
   // The platform tells what a run has come to, not each of its events: only it knows whether one is silent.
   if (known && Date.now() < inactiveAt({ session, run: known })) return { run: known };
@@ -147,7 +149,8 @@ async function report(
     return settled;
   }
   const status = statusOf(facts, plan, outcome);
-  const written = isNews(session.status, status);
+  const until = tools.firstWord.waitsUntil(session, status, facts.now);
+  const written = until === undefined && isNews(session.status, status);
   if (written) {
     const { version = session.metadata.resourceVersion } = outcome;
     const done = await writeStatus(tools.api, session, { status, version });
@@ -155,19 +158,34 @@ async function report(
     tools.entered(session, status);
     traceStart(tracer, facts, status);
   }
-  for (const pending of status.reports ?? []) {
-    const message = readPending(pending);
-    if (message) tools.send(message, reportSpan(span, message));
-  }
-  const requeue = outcome.refusal ? afterRefusal(facts, outcome.refusal) : plan.requeue;
+  sendReports(status, tools);
+  const requeue = requeueOf(facts, plan, outcome, until);
   if (written || plan.changes.length > 0) endReconcile(span, status, requeue);
   return requeue;
+}
+
+function sendReports(
+  { reports = [] }: AgenticSessionStatus,
+  { send, span }: Pick<ReconcileTools, "send"> & { readonly span: Span },
+): void {
+  for (const pending of reports) {
+    const message = readPending(pending);
+    if (message) send(message, reportSpan(span, message));
+  }
 }
 
 /** A quota frees up when others end; nothing tells when. */
 const lookAgainMs = 15_000;
 
-function afterRefusal(facts: Facts, refusal: Refusal): Requeue {
+/** `unsaidUntil`: when the status is to be written that was not written now. */
+function requeueOf(
+  facts: Facts,
+  plan: Plan,
+  { refusal }: Outcome,
+  unsaidUntil: number | undefined,
+): Requeue {
+  if (unsaidUntil !== undefined) return { kind: "at", at: unsaidUntil };
+  if (!refusal) return plan.requeue;
   if (!mayPass(facts, refusal)) return { kind: "at", at: facts.now };
   return { kind: "at", at: Math.min(facts.now + lookAgainMs, startDeadline(facts)) };
 }

@@ -26,8 +26,9 @@ export class RunViews {
     return this.#runs.get(runId);
   }
 
-  ofSession(uid: string): SessionRun | undefined {
-    return this.#runs.get(this.#bySession.get(uid) ?? "");
+  /** Also when the view of it is forgotten: the status may not say it yet. */
+  idOfSession(uid: string): string | undefined {
+    return this.#bySession.get(uid);
   }
 
   /** As `keep`, and whoever is concerned is woken. */

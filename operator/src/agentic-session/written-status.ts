@@ -10,7 +10,7 @@ interface Written {
 
 /**
  * Statuses as they were written last, until the cache has moved: it lags behind our own writes, and a reconcile that
- * does not know of the last one would write the same again, and tell of it twice.
+ * does not know of the last one would carry out the same again, and meet its own write as a conflict.
  */
 export class WrittenStatus {
   readonly #written = new Map<string, Written>();

@@ -48,14 +48,22 @@ const defaultTimeoutMs = 30_000;
 const none = new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
 const fetching = new IsomorphicFetchHttpLibrary();
 
+export interface TransportOptions {
+  readonly connections?: Connections;
+  /** Told of each answer, also of refusals; status 0: there was none. */
+  readonly answered?: (method: HttpMethod, status: number) => void;
+}
+
 /** Sends requests to the cluster of a kubeconfig, as its user. Throws `ApiError` unless the answer is below 400. */
 export class KubeTransport {
   readonly #config: KubeConfig;
   readonly #connections: Connections;
+  readonly #answered: TransportOptions["answered"];
 
-  constructor(config: KubeConfig, connections = new Connections()) {
+  constructor(config: KubeConfig, { connections, answered }: TransportOptions = {}) {
     this.#config = config;
-    this.#connections = connections;
+    this.#connections = connections ?? new Connections();
+    this.#answered = answered;
   }
 
   async send(request: ApiRequest, options: ClientOptions): Promise<ApiAnswer> {
@@ -66,12 +74,14 @@ export class KubeTransport {
     try {
       answer = await sendPrepared(context);
     } catch (cause) {
+      this.#answered?.(request.method, 0);
       // Who ended it knows why; only what happened to the connection is news.
       options.guard?.();
       options.signal?.throwIfAborted();
       request.signal?.throwIfAborted();
       throw unreachable(what, cause);
     }
+    this.#answered?.(request.method, answer.status);
     if (answer.status < 400) return answer;
     const text = await answer.text().catch(() => "");
     throw readApiError(answer.status, parseOrText(text), what);

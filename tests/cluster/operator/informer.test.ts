@@ -38,8 +38,24 @@ describe.skipIf(!hasControlPlane)("the informer on a real API server", () => {
       .toEqual({ ok: true, value: await stored(namespace) });
   }
 
-  it("lists in pages and follows what happens", async () => {
+  /** One answer to a list, as it stands. */
+  async function page(namespace: string, query: string) {
+    const path = `/api/v1/namespaces/${namespace}/configmaps?${query}`;
+    const { stdout } = await plane.kubectl("get", `--raw=${path}`);
+    const list = JSON.parse(stdout) as {
+      readonly metadata: { readonly continue?: string };
+      readonly items: readonly unknown[];
+    };
+    return { count: list.items.length, isLast: list.metadata.continue === undefined };
+  }
+
+  it("lists, in pages or in one, and follows what happens", async () => {
     await prepare("pages", ["a", "b", "c", "d", "e"]);
+    expect(await page("pages", "limit=2")).toEqual({ count: 2, isLast: false });
+    // What the first list has to cope with: version 0 is answered from the server's cache, whatever the limit.
+    const atOnce = () => page("pages", "limit=2&resourceVersion=0");
+    await expect.poll(atOnce).toMatchObject({ isLast: true });
+    await expect.poll(async () => (await atOnce()).count).toBeGreaterThanOrEqual(5);
     const library = new LibraryProcess(plane.kubeconfig);
     await library.call("watch", { namespace: "pages", pageSize: 2 });
     await library.saidOf("synced");
@@ -93,7 +109,8 @@ describe.skipIf(!hasControlPlane)("the informer on a real API server", () => {
   it("misses no delete when the server has forgotten the history meanwhile", async () => {
     await prepare("gone", ["kept", "deleted", "reborn"]);
     const library = new LibraryProcess(plane.kubeconfig);
-    await library.call("watch", { namespace: "gone" });
+    // The list after the gap is not of version 0, so it comes in pages.
+    await library.call("watch", { namespace: "gone", pageSize: 2 });
     await library.saidOf("synced");
     library.signal("SIGSTOP");
     // The connection must be dead before anything changes, or the change waits in its buffer.

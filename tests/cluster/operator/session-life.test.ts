@@ -251,8 +251,7 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
       return status?.reports?.length === 1;
     });
     // Another process knows of it only by the status.
-    await operator.kill();
-    await operator.start();
+    await operator.replace();
     pool.setAway(false);
     await waitUntil("it is reported", () => pool.reportsOf(runId).length === 1);
     expect(pool.reportsOf(runId)[0]?.reason).toBe("RunnerExited");
@@ -268,12 +267,10 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     const names = ["torn-a", "torn-b"];
     for (const name of names) await cluster.create(name);
     for (const name of names) {
-      await operator.kill();
-      await operator.start();
+      await operator.replace();
       await waitUntil(`${name} has a run`, () => pool.runOf(name) !== undefined);
       pool.start(pool.runOf(name)?.runId ?? "");
-      await operator.kill();
-      await operator.start();
+      await operator.replace();
       await waitUntil(`${name} has a pod`, async () => (await cluster.podsOf(name)).length === 1);
     }
     for (const name of names) {

@@ -42,7 +42,7 @@ describe.skipIf(!hasControlPlane)("the warm pool", () => {
     });
   /** The same cluster under other settings. */
   const restart = async (size: number, sessions: Record<string, unknown> = {}) => {
-    await operator?.kill();
+    await operator?.killAndFreeLease();
     operator = new OperatorProcess(plane, {
       edgeUrl,
       sessions: { warmPool: { size, namespace, anchor }, identities, ...sessions },

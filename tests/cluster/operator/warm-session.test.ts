@@ -240,14 +240,13 @@ describe.skipIf(!hasControlPlane)("a session with a warm pod", () => {
   it("is found again by an operator that was killed between the claim and the adoption", async () => {
     const runId = await create("orphan");
     await untilFull();
-    await operator.kill();
+    await operator.killAndFreeLease();
     const podName = await take(runId);
     pool.change(runId, { status: "running", startedAt: Date.now() });
     await operator.start();
     // Once more, in the middle of whatever it does first.
     await waitUntil("it is told", () => pool.status?.leader === true);
-    await operator.kill();
-    await operator.start();
+    await operator.replace();
     await untilAdopted("orphan", podName);
     await untilPhase("orphan", "Running");
     expect((await podsOf("orphan")).map(nameOf)).toEqual([podName]);

@@ -86,6 +86,18 @@ export class OperatorProcess {
     return this.#end(0);
   }
 
+  /** As `kill`, and the next one leads at once: what is left of the Lease is not waited for. */
+  async killAndFreeLease(): Promise<void> {
+    await this.kill();
+    await this.#plane.kubectl("delete", "lease", "millrace-operator", "--ignore-not-found");
+  }
+
+  /** Another process after a kill -9. */
+  async replace(): Promise<void> {
+    await this.killAndFreeLease();
+    await this.start();
+  }
+
   async #end(graceMs: number): Promise<void> {
     const group = this.#group;
     this.#group = undefined;

@@ -1,4 +1,4 @@
-import { type SessionStart, crdGroup } from "@millrace/contracts";
+import { type SessionStart, crdGroup, sessionFinalizer } from "@millrace/contracts";
 import type { Draft } from "../../kube/kind.ts";
 import type { NamedIdentity } from "../identities.ts";
 import type { StoredSession } from "../session.ts";
@@ -17,6 +17,7 @@ export function makeEdgeSession(
       name: `run-${runId}`,
       namespace: identity.namespace,
       labels: { [edgeRunLabel]: runId },
+      finalizers: [sessionFinalizer],
     },
     spec: {
       prompt: prompt || "(none)",

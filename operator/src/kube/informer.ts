@@ -115,7 +115,10 @@ export class Informer<T extends KubeObject, I extends string = never> {
     await sleep(this.#clock, backoffMs(backoff, inVain, random), signal);
   }
 
-  /** Takes over page by page. A list out of the server's cache (`resourceVersion` 0) may come as one page, whatever the limit. */
+  /**
+   * Takes over page by page. Kubernetes 1.36 answers version 0 out of its cache, whole, whatever the limit; only where that
+   * cache is not filled yet the limit counts. Without a version the list is the newest there is, and comes in pages.
+   */
   async #list(signal: AbortSignal): Promise<void> {
     const { api, kind, pageSize = 500, onRelist } = this.#options;
     if (this.#isSynced) onRelist?.();

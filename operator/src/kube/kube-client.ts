@@ -19,7 +19,7 @@ export interface ListOptions {
 export interface PageOptions extends ListOptions {
   readonly limit?: number;
   readonly continue?: string | undefined;
-  /** "0": whatever the server has in its cache; absent: the newest, read from etcd. */
+  /** "0": whatever the server has in its cache, without regard to `limit`; absent: the newest there is. */
   readonly resourceVersion?: string | undefined;
   readonly signal?: AbortSignal;
 }

@@ -279,6 +279,7 @@ describe("what is decided for a session", () => {
     const { changes, requeue } = decide(makeFacts(facts));
     expect(changes[0]).toEqual({
       kind: "tell",
+      type: "Warning",
       reason: "LeftBehind",
       note: `Deleted after 120 s with this left: run ${runId} may be open; pod fix-1-abcde may be running`,
     });

@@ -46,7 +46,7 @@ describe.skipIf(!hasControlPlane)("the informer on a real API server", () => {
       readonly metadata: { readonly continue?: string };
       readonly items: readonly unknown[];
     };
-    return { count: list.items.length, isLast: list.metadata.continue === undefined };
+    return { count: list.items.length, isLast: (list.metadata.continue ?? "") === "" };
   }
 
   it("lists, in pages or in one, and follows what happens", async () => {

@@ -77,6 +77,7 @@ describe("readEnv", () => {
     [{ RUNNER_MODE: "session", ...session, MILLRACE_RUN_ID: "" }, "MILLRACE_RUN_ID"],
     [{ RUNNER_MODE: "session", ...session, MILLRACE_WORKFLOW: "{" }, "MILLRACE_WORKFLOW"],
     [{ RUNNER_MODE: "session", ...session, MILLRACE_COMMAND_ENV_FILE: "/no/env" }, "/no/env"],
+    [{ RUNNER_MODE: "session", ...session, MILLRACE_MCP_FILE: "/no/mcp" }, "/no/mcp"],
   ])("says what is wrong with %j: %s", (raw, name) => {
     const result = read(raw);
     expect(!result.ok && result.problem).toContain(name);

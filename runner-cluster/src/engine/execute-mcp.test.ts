@@ -1,4 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { AttemptFenced, CancelRequested } from "../attempt/attempt.ts";
 import type { McpServer } from "../mcp/mcp-server.ts";
 import type { DirectoryWorkspace } from "../testing/directory-workspace.ts";
@@ -194,6 +197,26 @@ describe("a server that cannot be used", () => {
       retryable: true,
     });
     expect(of("mcp.server")).toMatchObject([{ data: { state: "failed", server: "docs" } }]);
+  });
+
+  it("does not hold up a cancel when it says nothing", async () => {
+    const silent = createServer(() => attempt.stop(new CancelRequested("cancel")));
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    onTestFinished(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const host = await hostOf({ tools: [look] });
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const servers = [host.server(), host.server({ name: "silent", url })];
+    const { attempt, done, of } = start([], servers);
+    await done;
+    expect(attempt.outcome).toEqual({ kind: "cancelled" });
+    expect(of("mcp.server").filter(({ data }) => data.state === "failed")).toEqual([]);
+    expect(host.log.filter((line) => line === "begun")).toHaveLength(
+      host.log.filter((line) => line === "ended").length,
+    );
   });
 
   it("is left out where it is optional, and the model knows", async () => {

@@ -63,6 +63,8 @@ class Execution {
   readonly #journal: Journal;
   readonly #span: Span;
   readonly #deadline = new AbortController();
+  /** Aborts when the attempt has failed: what it still waits for is not needed. */
+  readonly #failed = new AbortController();
   readonly #stop: AbortSignal;
   #opening: Promise<Workspace> | undefined;
   #mcp: Promise<McpTools> | undefined;
@@ -190,7 +192,7 @@ class Execution {
     return openMcpServers(mcpServers, {
       fetch,
       onState: (data) => this.#journal.emit({ type: "mcp.server", data }),
-      signal: this.#stop,
+      signal: AbortSignal.any([this.#stop, this.#failed.signal]),
     });
   }
 
@@ -210,6 +212,7 @@ class Execution {
   }
 
   async #conclude(thrown: unknown): Promise<void> {
+    this.#failed.abort();
     // What an aborted piece of work throws is up to it; why it was aborted is what counts.
     const isAborted = this.#stop.aborted && !(thrown instanceof AttemptFenced);
     const error: unknown = isAborted ? this.#stop.reason : thrown;

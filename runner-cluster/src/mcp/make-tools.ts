@@ -38,7 +38,7 @@ function makeTool(server: McpServer, tool: ServerTool, connection: McpConnection
   if (JSON.stringify(parameters).length > mcpBounds.schemaChars) throw tooLarge(server, tool.name);
   return {
     name: toolName(server.name, tool.name),
-    description: cutTail(tool.description ?? tool.title ?? tool.name, mcpBounds.descriptionChars),
+    description: cutTail(describe(tool), mcpBounds.descriptionChars),
     // What the server's own schema demands the server checks.
     schema: Args,
     parameters,
@@ -46,6 +46,9 @@ function makeTool(server: McpServer, tool: ServerTool, connection: McpConnection
     execute: (args, context) => callTool(server, { tool, args, context }, connection),
   };
 }
+
+const describe = ({ description, title, name }: ServerTool): string =>
+  description?.trim() || title?.trim() || name;
 
 function tooLarge(server: McpServer, tool: string): McpServerFailed {
   const bound = mcpBounds.schemaChars;

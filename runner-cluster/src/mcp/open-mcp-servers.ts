@@ -73,8 +73,9 @@ async function open(server: McpServer, { fetch, onState, signal }: McpRequest): 
 async function reach(server: McpServer, base: typeof fetch, signal: AbortSignal) {
   const connection = await McpConnection.open(server, base, signal);
   try {
-    const tools = makeTools(server, await connection.listTools(signal), connection);
-    return { connection, tools };
+    const listed = await connection.listTools(signal);
+    signal.throwIfAborted();
+    return { connection, tools: makeTools(server, listed, connection) };
   } catch (error) {
     await connection.close();
     throw error;

@@ -137,6 +137,18 @@ it("ends with a code of its own when a repository cannot be cloned, and says whi
   ]);
 });
 
+it("ends with a code of its own when an MCP server cannot be used, and says which", async () => {
+  const platform = await usePlatform(onTestFinished);
+  const env = sessionEnv(platform);
+  const file = `${env.MILLRACE_RUN_TOKEN_FILE}-mcp`;
+  const url = "https://127.0.0.1:9/mcp";
+  writeFileSync(file, JSON.stringify({ docs: { url } }));
+  expect(await start({ ...env, MILLRACE_MCP_FILE: file }).exit).toBe(6);
+  expect(outcomeOf(platform)).toMatchObject({ kind: "failed", code: "mcp_server_failed" });
+  const told = platform.events.filter(({ type }) => type === "mcp.server");
+  expect(told).toMatchObject([{ data: { state: "failed", server: "docs", url } }]);
+});
+
 it("works as the session's workflow says", async () => {
   const platform = await usePlatform(onTestFinished);
   const host = await GitHost.start();

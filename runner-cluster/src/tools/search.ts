@@ -53,11 +53,15 @@ export async function listFiles(
 }
 
 /** Runs a search in a worker that is ended when it takes too long or the call is aborted. */
-export async function search(request: SearchRequest, signal: AbortSignal): Promise<SearchResult> {
+export async function search(
+  request: SearchRequest,
+  signal: AbortSignal,
+  program: string | URL = siblingProgram("search-worker", import.meta.url),
+): Promise<SearchResult> {
   const timeout = AbortSignal.timeout(toolBounds.searchTimeoutMs);
   const stop = AbortSignal.any([signal, timeout]);
   stop.throwIfAborted();
-  const worker = new Worker(siblingProgram("search-worker", import.meta.url), {
+  const worker = new Worker(program, {
     workerData: request,
     resourceLimits: { maxOldGenerationSizeMb: 512 },
     env: {},

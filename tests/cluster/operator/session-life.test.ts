@@ -216,7 +216,9 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     await cluster.create("careless", { secretRefs: ["absent"] });
     await cluster.untilPhase("careless", "Pending", "SecretMissing");
     expect(pool.runOf("careless")).toBeUndefined();
-    const runId = await cluster.started("plain-image", { displayName: "with an image of ours" });
+    // With a name of as many characters as a name may have, and dots.
+    const name = `${"n".repeat(63)}.${"m".repeat(63)}.${"l".repeat(63)}.${"k".repeat(59)}.x`;
+    const runId = await cluster.started(name, { displayName: "with an image of ours" });
     expect(pool.reportsOf(runId)).toEqual([]);
     await cluster.create("foreign", { image: "evil.example/x:1" });
     await waitUntil("it has a run", () => pool.runOf("foreign") !== undefined);

@@ -1,4 +1,4 @@
-import { CoreV1Api, type V1Pod, setHeaderOptions } from "@kubernetes/client-node";
+import { CoreV1Api, setHeaderOptions } from "@kubernetes/client-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { releaseAtEnd } from "../../support/cleanup.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -7,46 +7,12 @@ import { type ControlPlane, startControlPlane } from "../support/control-plane.t
 import { OperatorProcess } from "../support/operator-process.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
 import { SessionCluster } from "../support/session-cluster.ts";
+import { exits, failedMount, final, shapes, stuck } from "./pod-shapes.ts";
 
 const namespace = "default";
 const mergePatch = setHeaderOptions("Content-Type", "application/merge-patch+json");
 
-const terminated = (exitCode: number, reason: string) => ({
-  terminated: { exitCode, reason, finishedAt: new Date().toISOString() },
-});
-const disrupted = (reason: string, message: string) => [
-  { type: "DisruptionTarget", status: "True", reason, message },
-];
-
-/** As kubelet and the scheduler leave a pod. The full list stands in the operator's `decide-failures.test.ts`. */
-const shapes: Readonly<Record<string, (pod: V1Pod) => object>> = {
-  Evicted: (pod) => ({
-    phase: "Failed",
-    reason: "Evicted",
-    message: "The node was low on resource: memory",
-    conditions: disrupted("TerminationByKubelet", "The node was low on resource: memory"),
-    containerStatuses: containers(pod, terminated(137, "ContainerStatusUnknown")),
-  }),
-  Preempted: (pod) => ({
-    phase: "Failed",
-    conditions: disrupted("PreemptionByScheduler", "preempting to accommodate a higher priority"),
-    containerStatuses: containers(pod, terminated(143, "Error")),
-  }),
-  NodeLost: () => ({
-    conditions: disrupted("DeletionByTaintManager", "Taint manager: deleting due to NoExecute"),
-  }),
-  PodFailed: () => ({
-    phase: "Failed",
-    reason: "UnexpectedAdmissionError",
-    message: "Pod was rejected: Allocate failed",
-    containerStatuses: [],
-  }),
-};
-
-const containers = ({ status }: V1Pod, state: object) =>
-  status?.containerStatuses?.map(({ name, image, imageID }) => {
-    return { name, image, imageID, ready: false, restartCount: 0, state };
-  });
+const nameOf = (reason: string) => `start-${reason.toLowerCase()}`;
 
 describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", () => {
   let plane: ControlPlane;
@@ -59,7 +25,8 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
     releaseAtEnd(() => plane.stop());
     cluster = new SessionCluster(plane, pool);
     await cluster.define();
-    for (const name of ["full", "crowded"]) await plane.kubectl("create", "namespace", name);
+    for (const name of ["full", "crowded", "strict", "doomed"])
+      await plane.kubectl("create", "namespace", name);
     const quota = (name: string, what: string) =>
       plane.kubectl("-n", name, "create", "quota", "small", `--hard=count/${what}=0`);
     await quota("full", "agenticsessions.millrace.dev");
@@ -70,11 +37,14 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
     releaseAtEnd(() => pool.close());
     const sessions = {
       podAnnotations: { "test/run-for": "1h" },
+      resources: { limits: { memory: "256Mi" } },
       identities: [
         { owner: "key:nobody-knows", user: "dave", namespace },
         { owner: "key:nowhere", user: "carol", namespace: "nowhere" },
         { owner: "key:full", user: "carol", namespace: "full" },
         { owner: "key:crowded", user: "carol", namespace: "crowded" },
+        { owner: "key:strict", user: "carol", namespace: "strict" },
+        { owner: "key:doomed", user: "carol", namespace: "doomed" },
       ],
     };
     operator = new OperatorProcess(plane, { edgeUrl, sessions });
@@ -145,11 +115,13 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
   });
 
   it("tells the pool of its sessions as they change", async () => {
-    const before = pool.status?.sessions["Running"] ?? 0;
     await cluster.running("counted");
-    const after = before + 1;
-    await waitUntil("the pool knows", () => pool.status?.sessions["Running"] === after);
-    expect(pool.status).toMatchObject({ leader: true, sessions: { Running: after } });
+    await waitUntil("the pool knows", async () => {
+      const phases = ["get", "ags", "-A", "-o", "jsonpath={.items[*].status.phase}"];
+      const all = (await plane.kubectl(...phases)).stdout.split(" ");
+      return pool.status?.sessions["Running"] === all.filter((one) => one === "Running").length;
+    });
+    expect(pool.status).toMatchObject({ leader: true });
   });
 
   it("reports what became of the pods of others that died as the cluster does it", async () => {
@@ -163,7 +135,99 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
       await core.patchNamespacedPodStatus(patch, mergePatch);
       const runId = pool.runOf(name)?.runId ?? "";
       await waitUntil(`${reason} is reported`, () => pool.reportsOf(runId).length === 1);
-      expect(pool.reportsOf(runId)[0]).toMatchObject({ kind: "ended", reason, retryable: true });
+      expect(pool.reportsOf(runId)[0]).toMatchObject({ kind: "ended", reason });
+      expect(pool.reportsOf(runId)[0]?.retryable).toBe(!final.has(reason));
     }
   });
+
+  const startReports = (reason: string) => pool.reportsOf(pool.runOf(nameOf(reason))?.runId ?? "");
+
+  it("reports what keeps a pod from starting, and waits for what may still come", async () => {
+    const core = plane.admin().makeApiClient(CoreV1Api);
+    // Nodes are there, and nobody starts what they are given.
+    await plane.signalComponent("kwok", "SIGSTOP");
+    const patient: Readonly<Record<string, Record<string, unknown>>> = {
+      Unschedulable: { resources: { requests: { cpu: "1000" } } },
+      VolumeNotBound: { storage: { mode: "persistent", size: "1Gi", className: "no-such" } },
+      VolumeNotMounted: {},
+    };
+    const specs = { ...Object.fromEntries(Object.keys(stuck).map((one) => [one, {}])), ...patient };
+    const started = Object.entries(specs).map(async ([reason, spec]) => {
+      await cluster.create(nameOf(reason), spec);
+      pool.start(await cluster.untilRun(nameOf(reason)));
+      await waitUntil(`${reason} has a pod`, async () => {
+        const [pod] = await cluster.podsOf(nameOf(reason));
+        return pod?.status?.conditions?.some(({ type }) => type === "PodScheduled") ?? false;
+      });
+    });
+    await Promise.all(started);
+    for (const [reason, shape] of Object.entries(stuck)) {
+      const [pod] = await cluster.podsOf(nameOf(reason));
+      const body = { status: pod && shape(pod) };
+      const patch = { name: pod?.metadata?.name ?? "", namespace, body };
+      await core.patchNamespacedPodStatus(patch, mergePatch);
+      await waitUntil(`${reason} is reported`, () => startReports(reason).length === 1);
+      const report = { kind: "start_failed", reason, retryable: !final.has(reason) };
+      expect(startReports(reason)[0]).toMatchObject(report);
+    }
+    const [unmounted] = await cluster.podsOf(nameOf("VolumeNotMounted"));
+    await core.createNamespacedEvent({ namespace, body: failedMount(unmounted, namespace) });
+    for (const reason of Object.keys(patient)) {
+      await cluster.untilPhase(nameOf(reason), "Creating", reason);
+      expect(startReports(reason)).toEqual([]);
+    }
+    await plane.signalComponent("kwok", "SIGCONT");
+  });
+
+  it("reports a Job whose pod the cluster's policies refuse", async () => {
+    const limit = { apiVersion: "v1", kind: "LimitRange", metadata: { name: "small" } };
+    const spec = { limits: [{ type: "Container", max: { memory: "1Mi" } }] };
+    const core = plane.admin().makeApiClient(CoreV1Api);
+    await core.createNamespacedLimitRange({ namespace: "strict", body: { ...limit, spec } });
+    const runId = pool.createAtEdge("key:strict");
+    pool.start(runId);
+    await waitUntil("it is reported", () => pool.reportsOf(runId).length === 1);
+    const report = { kind: "start_failed", reason: "AdmissionDenied", retryable: false };
+    expect(pool.reportsOf(runId)[0]).toMatchObject(report);
+    expect(pool.reportsOf(runId)[0]?.message).toContain("maximum memory usage");
+  });
+
+  it("says that the namespace is going, and is in nobody's way there", async () => {
+    const core = plane.admin().makeApiClient(CoreV1Api);
+    const inDoomed = { namespace: "doomed" };
+    const runId = pool.createAtEdge("key:doomed");
+    pool.start(runId);
+    const pods = async () => (await core.listNamespacedPod(inDoomed)).items;
+    await waitUntil("it runs", async () => (await pods())[0]?.status?.phase === "Running");
+    pool.change(runId, { status: "running", startedAt: Date.now() });
+    await plane.kubectl("delete", "namespace", "doomed", "--wait=false");
+    // Pods go first, the session when they have gone: its runner hands the run back.
+    await waitUntil("its pod is to end", async () =>
+      (await pods()).every(({ metadata }) => metadata?.deletionTimestamp !== undefined),
+    );
+    pool.change(runId, { status: "queued" });
+    pool.start(runId);
+    await waitUntil("the next attempt is refused", () => pool.reportsOf(runId).length === 1);
+    expect(pool.reportsOf(runId)[0]).toMatchObject({
+      attempt: 2,
+      kind: "start_failed",
+      reason: "NamespaceTerminating",
+      retryable: false,
+    });
+    pool.change(runId, { status: "failed", completedAt: Date.now() });
+    for (const pod of await pods()) {
+      const body = { status: exits(143)(pod) };
+      const ref = { ...inDoomed, name: pod.metadata?.name ?? "" };
+      await core.patchNamespacedPodStatus({ ...ref, body }, mergePatch);
+    }
+    await waitUntil(
+      "the namespace is gone",
+      async () => {
+        const { stdout } = await plane.kubectl("get", "namespaces", "-o", "name");
+        return !stdout.includes("doomed");
+      },
+      120_000,
+    );
+    expect(pool.revoked).toContain(runId);
+  }, 300_000);
 });

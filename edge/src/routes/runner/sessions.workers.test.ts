@@ -123,6 +123,36 @@ describe("a session that was made in the cluster", () => {
       expect((await askAsPool({ token: "x" }, path, method)).status).toBe(401);
     }
   });
+
+  it("is done nothing to by another pool, by whose path ever it asks", async () => {
+    const [pool, other] = [await makePool(), await makePool()];
+    const { runId } = await makeSessionRun(pool);
+    const { cancel, stop, resume, input, token, log, liveLog } = sessionPaths;
+    const body = { by: "mallory", key: "k", content: "x", attempt: 1 };
+    const asked = (path: string, method: string, as: string) =>
+      ask(path, {
+        method,
+        key: null,
+        headers: { authorization: `Bearer ${as}`, upgrade: "websocket" },
+        ...(method === "POST" && { json: body }),
+      });
+    for (const [method, pathOf] of [
+      ...[cancel, stop, resume, input, token].map((act) => ["POST", act] as const),
+      ["DELETE", token],
+      ["PUT", (name: string, run: string) => log(name, run, 1, "runner")],
+      ["GET", (name: string, run: string) => liveLog(name, run, 1, "runner")],
+    ] as const) {
+      const path = pathOf(pool.pool, runId);
+      const answers = [
+        await asked(path, method, other.token),
+        await asked(pathOf(other.pool, runId), method, other.token),
+        await asked(path, method, "nobody's"),
+      ];
+      const statuses = answers.map(({ status }) => status);
+      expect([method, path, statuses]).toEqual([method, path, [404, 404, 401]]);
+    }
+    expect(await readRun(pool, runId)).toMatchObject({ status: "dispatched", stopping: false });
+  });
 });
 
 describe("commands", () => {

@@ -72,6 +72,11 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     await cluster.end("plain");
     await cluster.untilGone("plain");
     expect(pool.reportsOf(runId)).toEqual([]);
+    await waitUntil("its Events say what happened", async () => {
+      const { stdout } = await plane.kubectl("describe", "ags", "plain");
+      return /RunnerConnected .*The run is executing[^]*Succeeded .*The run succeeded/.test(stdout);
+    });
+    expect((await plane.kubectl("get", "millrace", "-o", "name")).stdout).toContain("/plain\n");
   });
 
   it("tells of it in its metrics", async () => {
@@ -81,6 +86,7 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     expect(metrics).toContain('millrace_session_start_seconds_count{path="cold"}');
     expect(metrics).toContain('millrace_sessions{phase="Completed"} 1\n');
     expect(metrics).toContain("millrace_edge_socket_connected 1\n");
+    expect(metrics).toMatch(/_queue_duration_seconds_count\{controller="agentic-session"\} [1-9]/);
     expect(metrics).toContain("millrace_leader 1\n");
   });
 
@@ -251,6 +257,9 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     await waitUntil("the report is stored", async () => {
       const { status } = await cluster.read("cut-off");
       return status?.reports?.length === 1;
+    });
+    await waitUntil("it says that nobody is there", async () => {
+      return (await operator.probe("/metrics"))?.includes("edge_socket_connected 0\n") ?? false;
     });
     // Another process knows of it only by the status.
     await operator.replace();

@@ -54,6 +54,7 @@ export const shapes: Readonly<Record<string, (pod: V1Pod) => object>> = {
     containerStatuses: containers(pod, terminated(137, "Error")),
   }),
   RepositoryFailed: exits(3),
+  McpServerFailed: exits(6),
   TokenRefused: exits(4),
   EdgeUnreachable: exits(5),
   NodeLost: () => ({

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { releaseAtEnd } from "./support/cleanup.ts";
+import { ConnectProxy } from "./support/connect-proxy.ts";
 import {
   command,
   downloadFiles,
@@ -36,20 +37,34 @@ const statusesOf = (frames: readonly Frame[], status: string) =>
   frames.map(({ data }) => data).filter((data) => data["status"] === status);
 
 describe("the runner of a session", () => {
-  it("clones, goes on in another pod where the first one died, and pushes; no secret shows", async () => {
+  it("clones, goes on in another pod where the first one died, and pushes, all over a proxy; no secret shows", async () => {
     const shop = new BareRepository(repositories, "private/shop");
     shop.init("README.md", "shop\n");
-    const url = `${git.url}/private/shop.git`;
+    const url = "https://git.test/private/shop.git";
+    // Names that only the proxy knows: what arrives has gone through it.
+    const proxy = await ConnectProxy.start({
+      "edge.test": bench.platform.url,
+      "model.test": bench.model.url,
+      "git.test": git.url,
+    });
     const pod = {
+      variables: {
+        EDGE_URL: "https://edge.test",
+        OPENAI_BASE_URL: `https://model.test${new URL(bench.model.url).pathname}`,
+        HTTPS_PROXY: proxy.url,
+        NO_PROXY: "localhost,.svc",
+        NODE_EXTRA_CA_CERTS: proxy.authority,
+        SSL_CERT_FILE: proxy.authority,
+      },
       env: { MODE: "careful" },
       secrets: {
-        git: { ".git-credentials": `http://robot:${gitPassword}@${new URL(url).host}\n` },
+        git: { ".git-credentials": `https://robot:${gitPassword}@git.test\n` },
         api: { API_TOKEN: apiToken },
       },
     };
     const prompt = promptFor({
       build: [
-        command('echo "$MODE $API_TOKEN"; echo one >> shop/README.md'),
+        command('echo "$MODE $API_TOKEN by ${HTTPS_PROXY%:*}"; echo one >> shop/README.md'),
         holdAt("middle"),
         command("echo two >> shop/README.md"),
         { text: `Done with ${apiToken}.` },
@@ -78,7 +93,11 @@ describe("the runner of a session", () => {
     expect(files.get("shop/README.md")).toBe("shop\none\ntwo\n");
     expect((await second.exited).code).toBe(0);
     const seen = JSON.stringify([frames, await first.log(), await second.log()]);
-    expect(seen).toContain("careful [redacted]");
+    expect(seen).toContain("careful [redacted] by http://127.0.0.1");
+    expect(seen).not.toContain(ConnectProxy.password);
+    expect(new Set(proxy.asked)).toEqual(
+      new Set(["edge.test:443", "model.test:443", "git.test:443"]),
+    );
     expect(seen).toContain("Done with [redacted].");
     expect(seen).not.toContain(apiToken);
     expect(seen).not.toContain(gitPassword);

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { PoolName } from "@millrace/contracts";
 import { readTraceSettings, type TraceSettings } from "@millrace/telemetry";
 import { z } from "zod";
+import { ProxyKnobs, proxySpellings } from "./edge/proxy.ts";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
@@ -34,6 +35,7 @@ const Knobs = z.object({
     .string()
     .default("/etc/millrace/sessions.json")
     .describe("what all sessions have in common, as JSON (operator/README.md)"),
+  ...ProxyKnobs.shape,
   LEASE_NAME: z.string().min(1).default("millrace-operator").describe("one replica of it leads"),
   LEASE_SECONDS: positive(15).describe("a silent leader is replaced after this"),
   WORKERS: positive(10).describe("sessions reconciled at a time"),
@@ -70,7 +72,8 @@ export type EnvResult =
 
 /** Parses the environment. `KEY=` means "not set". Its only caller is the process. */
 export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
-  const set = Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim()));
+  const told = { ...raw, ...proxySpellings(raw) };
+  const set = Object.fromEntries(Object.entries(told).filter(([, value]) => value?.trim()));
   const knobs = Knobs.safeParse(set);
   if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
   const tracing = readTraceSettings(set, "millrace-operator");

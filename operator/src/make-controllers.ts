@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { SessionController } from "./agentic-session/controller.ts";
 import { readSessionSettings } from "./agentic-session/session-settings.ts";
 import { EdgeHttp } from "./edge/edge-http.ts";
+import { tokenFile } from "./edge/token-file.ts";
 import { WarmPoolController } from "./warm-pool/warm-pool-controller.ts";
 import type { OperatorEnv } from "./env.ts";
 import type { Controller } from "./kube/controller.ts";
@@ -29,7 +29,9 @@ export function makeControllers(parts: ControllerParts): readonly Controller[] {
   const { EDGE_URL: edgeUrl, POOL: pool, POOL_TOKEN_FILE, SESSION_SETTINGS_FILE } = parts.env;
   if (edgeUrl === undefined) return [];
   const settings = readSessionSettings(SESSION_SETTINGS_FILE, { edgeUrl, pool });
-  const token = (): string => readFileSync(POOL_TOKEN_FILE, "utf8").trim();
+  const token = tokenFile(POOL_TOKEN_FILE);
+  // Without one it does not start; one that is replaced later is read then.
+  token();
   const edge = new EdgeHttp({ url: edgeUrl, pool, token });
   const { warmPool: warm } = settings;
   const warmPool = warm && new WarmPoolController({ ...parts, settings, warm, edge });

@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Logger, makeLogger } from "@millrace/contracts";
 import { secretsOfTracing, startTracing, type Tracing } from "@millrace/telemetry";
+import { secretsOfProxy, useProxy } from "./edge/proxy.ts";
 import { type OperatorEnv, describeEnv, readEnv } from "./env.ts";
 import { loadKubeConfig } from "./load-kube-config.ts";
 import { makeControllers, version } from "./make-controllers.ts";
@@ -25,8 +26,10 @@ export async function main(
     process.stderr.write(`${result.problem}\n\n--help lists the settings\n`);
     process.exit(badUsage);
   }
-  const log = makeLogger({ secrets: secretsOfTracing(result.env.tracing), write: writeStderr });
+  const secrets = [...secretsOfTracing(result.env.tracing), ...secretsOfProxy(result.env)];
+  const log = makeLogger({ secrets, write: writeStderr });
   exitOnBugs(log);
+  useProxy(result.env);
   if (facts.uninstalls) {
     await endEverything(result.env, log);
     return;

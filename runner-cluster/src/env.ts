@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { PoolName } from "@millrace/contracts";
 import { readTraceSettings, secretsOfTracing, type TraceSettings } from "@millrace/telemetry";
 import { z } from "zod";
+import { ProxyKnobs, proxySpellings, secretsOfProxy } from "./edge/proxy.ts";
 import { EngineEnv, Milliseconds } from "./engine/engine-env.ts";
 import { ProviderEnv, secretsOf, variablesOf } from "./models/provider-env.ts";
 import { providers } from "./models/providers.ts";
@@ -25,6 +26,7 @@ const Knobs = z.object({
     .default("http://127.0.0.1:8787")
     .describe("the edge this runner works for"),
   ...StartKnobs.shape,
+  ...ProxyKnobs.shape,
   POOL: PoolName.default("default").describe("the pool to join"),
   EDGE_WAIT_MS: Milliseconds.default(120_000).describe(
     "how long a session waits for an edge that does not answer",
@@ -75,8 +77,9 @@ export type EnvResult =
 
 /** Parses the environment. `KEY=` means "not set". Its only caller is main.ts. */
 export function readEnv(raw: NodeJS.ProcessEnv): EnvResult {
+  const told = { ...raw, ...proxySpellings(raw) };
   const set = withOwnRoot(
-    Object.fromEntries(Object.entries(raw).filter(([, value]) => value?.trim())),
+    Object.fromEntries(Object.entries(told).filter(([, value]) => value?.trim())),
   );
   const knobs = Knobs.safeParse(set);
   if (!knobs.success) return { ok: false, problem: z.prettifyError(knobs.error) };
@@ -106,6 +109,7 @@ export function secretValues(env: RunnerEnv): readonly string[] {
     ...secretsOfStart(env.start),
     ...secretsOf(env.providers),
     ...secretsOfTracing(env.tracing),
+    ...secretsOfProxy(env),
   ];
 }
 

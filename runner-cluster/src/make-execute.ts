@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { secretsOfTracing, type Tracing } from "@millrace/telemetry";
+import { openProxyVariables, proxyVariables, secretsOfProxy } from "./edge/proxy.ts";
 import { EdgeWorkspaceStore } from "./edge/edge-workspace-store.ts";
 import { execute } from "./engine/execute.ts";
 import type { RunnerEnv } from "./env.ts";
@@ -20,10 +21,11 @@ export function hostSettings(env: RunnerEnv, runnerId: string, log: Logger): Hos
     gitIdentity: { name: env.AGENT_GIT_NAME, email: env.AGENT_GIT_EMAIL },
     autoGitCommit: env.AUTO_GIT_COMMIT,
     isolation: env.RUNNER_ISOLATION,
-    commandVariables: commandsOf(env.start).variables,
+    commandVariables: { ...openProxyVariables(env), ...commandsOf(env.start).variables },
     remotes: {
       allowLoopback: env.REPOS_FROM_LOOPBACK,
       secretsDir: commandsOf(env.start).secretsDir,
+      variables: proxyVariables(env),
     },
     ...(wish && { workflow: { wish, folder }, visiblePaths: [folder] }),
     log,
@@ -43,7 +45,11 @@ export function makeExecute(
     return execute(attempt, {
       env,
       providers: env.providers,
-      secrets: [...secretsOfStart(env.start), ...secretsOfTracing(env.tracing)],
+      secrets: [
+        ...secretsOfStart(env.start),
+        ...secretsOfTracing(env.tracing),
+        ...secretsOfProxy(env),
+      ],
       mcpServers: mcpServersOf(env.start),
       openWorkspace: (start, opener) => openHostWorkspace(start, opener, { ...host, store, log }),
       fetch,

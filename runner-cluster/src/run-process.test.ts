@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { GitHost } from "./testing/git-host.ts";
+import { MountedSecret } from "./testing/mounted-secret.ts";
 import { startModelServerProcess } from "./testing/model-server-process.ts";
 import { usePlatform, type ScriptedPlatform } from "./testing/scripted-platform.ts";
 
@@ -182,4 +183,65 @@ it("ends after the one run of a warm pod, and says where it is", async () => {
   platform.offer();
   expect(await exit).toBe(0);
   expect(platform.claims).toBe(1);
+});
+
+/** A Secret that is gone when the test is. */
+function mountToken(value: string): MountedSecret {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-secret-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return new MountedSecret(folder, "token", value);
+}
+
+it("joins its pool again with the token that its Secret has by then, and its run goes on meanwhile", async () => {
+  const platform = await usePlatform(onTestFinished);
+  const secret = mountToken("pool-token-1");
+  platform.script.poolToken = "pool-token-1";
+  platform.script.withholdAcks = true;
+  const { child, exit, stderr } = start({
+    EDGE_URL: platform.url,
+    POOL_TOKEN_FILE: secret.path("token"),
+  });
+  await vi.waitFor(() => expect(platform.poolSaid).toHaveLength(1), eventually);
+  platform.offer();
+  await vi.waitFor(() => expect(platform.frames.length).toBeGreaterThan(0), eventually);
+
+  // The edge is the first to change it, and the Secret comes late.
+  platform.script.poolToken = "pool-token-2";
+  const before = platform.bearers.length;
+  platform.breakPoolSocket();
+  await vi.waitFor(() => expect(platform.bearers.length).toBeGreaterThan(before + 2), eventually);
+  expect(new Set(platform.bearers.slice(before))).toEqual(new Set(["Bearer pool-token-1"]));
+  secret.replace("token", "pool-token-2\n");
+  const hellos = () => platform.poolSaid.filter(({ type }) => type === "hello");
+  await vi.waitFor(() => expect(hellos()).toHaveLength(2), eventually);
+  expect(platform.bearers.at(-1)).toBe("Bearer pool-token-2");
+  expect(platform.claims).toBe(1);
+  expect(child.exitCode).toBeNull();
+
+  platform.script.withholdAcks = false;
+  platform.ack();
+  await vi.waitFor(() => expect(outcomeOf(platform)).toBeDefined(), eventually);
+  child.kill("SIGTERM");
+  expect(await exit).toBe(0);
+  expect(await stderr).not.toMatch(/pool-token-[12]/);
+});
+
+it("goes on with the run token that its Secret has, when the one it holds opens nothing any more", async () => {
+  const platform = await usePlatform(onTestFinished);
+  const secret = mountToken(platform.token);
+  platform.script.withholdAcks = true;
+  const { exit, stderr } = start({
+    ...sessionEnv(platform),
+    MILLRACE_RUN_TOKEN_FILE: secret.path("token"),
+  });
+  await vi.waitFor(() => expect(platform.frames.length).toBeGreaterThan(0), eventually);
+  secret.replace("token", "renewed-by-the-operator");
+  platform.script.runToken = "renewed-by-the-operator";
+  platform.script.withholdAcks = false;
+  platform.breakRunSocket();
+  expect(await exit).toBe(0);
+  expect(platform.claims).toBe(2);
+  expect(platform.bearers.at(-1)).toBe("Bearer renewed-by-the-operator");
+  expect(outcomeOf(platform)).toMatchObject({ kind: "failed", code: "provider_rejected" });
+  expect(await stderr).not.toContain("renewed-by-the-operator");
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import type { Opening } from "@millrace/contracts";
 import { startTracing, type Tracing } from "@millrace/telemetry";
+import { useProxy } from "./edge/proxy.ts";
 import { drainBefore, type Drainable } from "./drain.ts";
 import { describeEnv, readEnv, secretValues, type RunnerEnv } from "./env.ts";
 import { makeLogger, type Logger } from "./log.ts";
@@ -37,6 +38,7 @@ export async function main(raw: NodeJS.ProcessEnv, facts: ProcessFacts): Promise
   const { env } = result;
   const log = makeLogger({ secrets: secretValues(env), write: writeStderr });
   exitOnBugs(log);
+  useProxy(env);
   if (facts.exposed) {
     log.warn("secrets stay visible in /proc to the commands of runs", { because: facts.exposed });
   }

@@ -20,6 +20,8 @@ const pool = "default";
 
 /** What a session's pod finds in its files. */
 interface PodFiles {
+  /** More of its container's environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Secret → key → value. */
   readonly secrets?: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -91,6 +93,7 @@ export class SessionHost {
         [env.commandEnvFile]: join(folder, "env.json"),
         [env.commandSecretsDir]: join(folder, "secrets"),
         REPOS_FROM_LOOPBACK: "true",
+        ...files.variables,
       },
     });
   }

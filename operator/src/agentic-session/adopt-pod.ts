@@ -31,7 +31,9 @@ export async function adoptPod(
   const { name: _, namespace: __, ...child } = attemptChildOf(session, attempt);
   try {
     // First, so that the pod is never without a policy: its label changes from the one's to the other's.
-    await api.apply(kinds.policy, makeNetworkPolicy(session, settings));
+    if (settings.networkPolicies) {
+      await api.apply(kinds.policy, makeNetworkPolicy(session, settings));
+    }
     await api.patch(kinds.pod, ref, {
       metadata: {
         ...child,

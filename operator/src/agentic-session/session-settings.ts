@@ -14,6 +14,8 @@ const SettingsFile = z.object({
   pullSecrets: z.array(z.string()).default([]),
   /** Secret with the providers' keys, where the session's namespace has one of this name. */
   providerSecret: z.string().min(1).optional(),
+  /** False: no pod gets a NetworkPolicy, and `egress` says nothing. */
+  networkPolicies: z.boolean().default(true),
   /** Rules of a NetworkPolicy; none: nothing is reached. */
   egress: z.array(z.custom<Wire<V1NetworkPolicyEgressRule>>()).default([]),
   resources: z
@@ -27,6 +29,14 @@ const SettingsFile = z.object({
     .object({
       env: z.record(z.string(), z.string()),
       headers: z.object({ secret: z.string().min(1), key: z.string().min(1) }).optional(),
+    })
+    .optional(),
+  /** By which runners leave. A Secret in each namespace has the address where that holds credentials. */
+  proxy: z
+    .object({
+      url: z.string().min(1),
+      noProxy: z.string(),
+      secret: z.object({ name: z.string().min(1), key: z.string().min(1) }).optional(),
     })
     .optional(),
   /** As whom, and where, sessions of an owner of the edge are made; `*`: of everybody else. */

@@ -24,7 +24,9 @@ export async function startAttempt(
     };
   }
   try {
-    await api.apply(kinds.policy, makeNetworkPolicy(session, settings));
+    if (settings.networkPolicies) {
+      await api.apply(kinds.policy, makeNetworkPolicy(session, settings));
+    }
     // Most of a claim cannot be changed, and it may be another attempt's already.
     if (storage.mode === "persistent" && !claim) await api.apply(kinds.claim, makeClaim(session));
     await api.apply(kinds.job, makeJob(session, { attempt, ...namesOf(facts) }, settings));

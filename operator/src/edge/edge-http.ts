@@ -126,6 +126,11 @@ export class EdgeHttp {
 
 function read<T>(call: Call<T>, status: number, text: string): EdgeAnswer<T> {
   const body = parse(text);
+  // It says nothing about what was asked: while a pool's token is replaced, here or there it is the other one for a while.
+  if (status === 401) {
+    const message = `${call.method} ${call.path}: the edge does not take the pool's token (401)`;
+    return { ok: false, code: "unreachable", message };
+  }
   if (status >= 400) {
     const problem = Problem.safeParse(body);
     if (!problem.success) {

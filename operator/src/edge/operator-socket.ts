@@ -15,6 +15,7 @@ import { WebSocket } from "ws";
 import { backoffMs } from "../kube/backoff.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { CommandQueue } from "./command-queue.ts";
+import { socketAgent } from "./proxy.ts";
 import { ReportOutbox } from "./report-outbox.ts";
 
 export interface OperatorSocketOptions {
@@ -95,6 +96,7 @@ export class OperatorSocket {
       headers: { authorization: `Bearer ${token()}` },
       handshakeTimeout: handshakeMs,
       perMessageDeflate: false,
+      ...socketAgent(target),
     });
     this.#socket = socket;
     socket.on("open", () => this.#opened(socket));
@@ -103,6 +105,15 @@ export class OperatorSocket {
       if (!isBinary && Buffer.isBuffer(data)) this.#received(data.toString("utf8"));
     });
     socket.on("pong", () => (this.#isAlive = true));
+    socket.on("unexpected-response", (_request, response) => {
+      response.resume();
+      const status = response.statusCode ?? 0;
+      this.#options.log.warn("the edge does not let this operator join", {
+        status,
+        hint: hints.get(status),
+      });
+      socket.terminate();
+    });
     // Every error is followed by "close", where the next try is planned.
     socket.on("error", (error) =>
       this.#options.log.warn("the edge's socket failed", { error: error.message }),
@@ -262,6 +273,11 @@ export class OperatorSocket {
     next();
   }
 }
+
+const hints: ReadonlyMap<number, string> = new Map([
+  [401, "is the token in the pool's Secret the one that the edge knows?"],
+  [404, "is EDGE_URL an edge's, and is the token of this POOL?"],
+]);
 
 function parse(text: string): PoolToOperator | undefined {
   try {

@@ -8,6 +8,7 @@ import {
   sessionPaths,
 } from "@millrace/contracts";
 import { WebSocket } from "ws";
+import { socketAgent } from "../edge/proxy.ts";
 import type { Pod } from "../agentic-session/facts.ts";
 import type { SessionSettings } from "../agentic-session/session-settings.ts";
 import type { Session } from "../agentic-session/session.ts";
@@ -104,6 +105,7 @@ class LiveFeed {
       headers: { authorization: `Bearer ${token()}` },
       handshakeTimeout: handshakeMs,
       perMessageDeflate: false,
+      ...socketAgent(target),
     });
     this.#socket = socket;
     socket.on("message", (data, isBinary) => {

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "@millrace/contracts";
 import { type StoredSession, sessionKind } from "../agentic-session/session.ts";
 import { EdgeHttp } from "../edge/edge-http.ts";
+import { tokenFile } from "../edge/token-file.ts";
 import type { OperatorEnv } from "../env.ts";
 import { isApiError } from "../kube/api-error.ts";
 import { systemClock as clock } from "../kube/clock.ts";
@@ -87,8 +87,7 @@ async function endSessions(
     onError: (error) => log.warn("an Event could not be written", { error }),
   });
   const { EDGE_URL: url = "", POOL: pool, WATCH_NAMESPACE: namespace } = env;
-  const token = (): string => readFileSync(env.POOL_TOKEN_FILE, "utf8").trim();
-  const edge = new EdgeHttp({ url, pool, token });
+  const edge = new EdgeHttp({ url, pool, token: tokenFile(env.POOL_TOKEN_FILE) });
   const sessions = await listSessions(api, namespace);
   log.info("sessions of this operator", { sessions: sessions.length });
   const ends = await pauseRuns(sessions, { edge, log, clock, until: at(pauseShare), signal });

@@ -110,14 +110,18 @@ export class WarmPoolController implements Controller {
     const { size } = warm;
     const plan = decideWarmPool({ pods, size, template: template.digest, now });
     for (const name of plan.deletes) await this.#remove(name, api);
-    if (plan.creates > 0 && !this.#isPolicyMade) {
-      await api.apply(kinds.policy, makeWarmPolicy(anchor, settings));
-      this.#isPolicyMade = true;
-    }
+    if (plan.creates > 0) await this.#makePolicy(anchor, api);
     for (const name of plan.tokens) await this.#giveToken(name, api);
     for (let made = 0; made < plan.creates; made += 1) await this.#make(anchor, api);
     const at = Math.min(plan.wakeAt ?? Infinity, this.#recent.until());
     return Number.isFinite(at) ? { kind: "at", at } : settled;
+  }
+
+  async #makePolicy(anchor: ConfigMap, api: KubeClient): Promise<void> {
+    const { settings } = this.#options;
+    if (this.#isPolicyMade || !settings.networkPolicies) return;
+    await api.apply(kinds.policy, makeWarmPolicy(anchor, settings));
+    this.#isPolicyMade = true;
   }
 
   #observe(now: number): readonly WarmPod[] {

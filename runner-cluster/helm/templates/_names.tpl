@@ -119,3 +119,18 @@ capabilities: { drop: [ALL] }
 {{- define "millrace.uninstallSeconds" -}}
 {{- .Values.operator.uninstallSeconds | default 180 -}}
 {{- end -}}
+
+{{/* The proxy, as a container has it. */}}
+{{- define "millrace.proxyVariables" -}}
+{{- with .Values.proxy }}
+{{- if .httpsProxy }}
+- { name: NO_PROXY, value: {{ .noProxy | quote }} }
+{{- if .secret }}
+- name: HTTPS_PROXY
+  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .secretKey }} } }
+{{- else }}
+- { name: HTTPS_PROXY, value: {{ .httpsProxy | quote }} }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}

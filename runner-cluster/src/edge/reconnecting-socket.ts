@@ -1,5 +1,6 @@
 import { WebSocket } from "ws";
 import type { Logger } from "../log.ts";
+import { socketAgent } from "./proxy.ts";
 import { backoffMs, reconnectBounds } from "./backoff.ts";
 
 const handshakeMs = 5_000;
@@ -39,6 +40,7 @@ export class ReconnectingSocket {
       headers: { authorization: `Bearer ${this.#options.token()}` },
       handshakeTimeout: handshakeMs,
       perMessageDeflate: false,
+      ...socketAgent(this.#options.url),
     });
     this.#socket = socket;
     socket.on("open", () => this.#opened(socket));

@@ -9,6 +9,8 @@ export interface RemoteSettings {
   readonly allowLoopback: boolean;
   /** A directory of Secrets that may hold credentials (read-credentials.ts); undefined: there are none. */
   readonly secretsDir: string | undefined;
+  /** Of the git that speaks to a host: the proxy. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** One repository at its host. */
@@ -96,7 +98,7 @@ const credentialHelper = fileURLToPath(siblingProgram("git-credential", import.m
 const silenceSeconds = 60;
 
 function optionsOf({ url, settings, signal }: Remote) {
-  const { secretsDir } = settings;
+  const { secretsDir, variables } = settings;
   const program = [process.execPath, credentialHelper, secretsDir ?? ""].map(quote).join(" ");
   const authorities = process.env["SSL_CERT_FILE"];
   return {
@@ -108,6 +110,7 @@ function optionsOf({ url, settings, signal }: Remote) {
       ...(secretsDir === undefined ? [] : [`credential.helper=!${program}`]),
       ...(authorities === undefined ? [] : [`http.sslCAInfo=${authorities}`]),
     ],
+    ...(variables && { variables }),
     ...(signal && { signal }),
   };
 }

@@ -27,6 +27,9 @@ export interface Script {
   refuse: Extract<RunToRunner, { type: "refused" }>["code"] | undefined;
   /** Upgrades and requests are answered with this status. */
   deny: number | undefined;
+  /** The one token that opens a pool, and the one that opens a run; undefined: any. */
+  poolToken: string | undefined;
+  runToken: string | undefined;
   /** Goes with the next claim's answer and the acks. */
   cancel: boolean;
   /** Goes with the claim's answer: the run is to pause. */
@@ -50,6 +53,8 @@ export class ScriptedPlatform {
     withholdAcks: false,
     refuse: undefined,
     deny: undefined,
+    poolToken: undefined,
+    runToken: undefined,
     cancel: false,
     stop: false,
     repos: [],
@@ -81,13 +86,18 @@ export class ScriptedPlatform {
   async start(): Promise<this> {
     const server = createServer((request, response) => void this.#http(request, response));
     server.on("upgrade", (request, socket, head) => {
-      this.bearers.push(request.headers.authorization ?? "");
-      if (this.script.deny) {
-        socket.end(`HTTP/1.1 ${this.script.deny} No\r\n\r\n`);
+      const bearer = request.headers.authorization ?? "";
+      this.bearers.push(bearer);
+      const isPools = request.url?.includes("/pools/") ?? false;
+      const wanted = isPools ? this.script.poolToken : this.script.runToken;
+      const isWrong = wanted !== undefined && bearer !== `Bearer ${wanted}`;
+      const status = this.script.deny ?? (isWrong ? 401 : undefined);
+      if (status !== undefined) {
+        socket.end(`HTTP/1.1 ${status} No\r\n\r\n`);
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (ws) => {
-        if (request.url?.includes("/pools/")) this.#joined(ws);
+        if (isPools) this.#joined(ws);
         else this.#attached(ws);
       });
     });
@@ -108,6 +118,11 @@ export class ScriptedPlatform {
   /** Breaks the run's connection only. */
   breakRunSocket(): void {
     this.#run?.terminate();
+  }
+
+  /** Breaks the pool's connection only. */
+  breakPoolSocket(): void {
+    this.#pool?.terminate();
   }
 
   offer(attempt = 1, org = orgId, runId: string = this.runId): void {

@@ -46,6 +46,8 @@ export interface GitInput {
   readonly maxBytes?: number;
   /** Settings of this call alone, as `name=value`; they win over what is fixed. No secrets: others see them. */
   readonly settings?: readonly string[];
+  /** Beside the environment of our making. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Hears what git says beside its answer, piece by piece. */
   readonly onSaid?: (text: string) => void;
   /** Ends the command; its reason is thrown. */
@@ -118,12 +120,15 @@ export async function pipeGit(from: GitCall, to: GitCall, input: string): Promis
   await Promise.all([source.ended, sink.ended, piped]);
 }
 
-function start({ place, args }: GitCall, { accept = [], settings = [], onSaid }: GitInput = {}) {
+function start(
+  { place, args }: GitCall,
+  { accept = [], settings = [], onSaid, variables }: GitInput = {},
+) {
   place.assertHeld?.();
   const given = [...fixedArguments, ...asArguments(settings), ...args];
   const child: ChildProcessWithoutNullStreams = spawn("git", given, {
     cwd: place.workTree ?? place.gitDir,
-    env: environmentOf(place),
+    env: { ...environmentOf(place), ...variables },
     stdio: "pipe",
   });
   const closed = new Promise<number | null>((resolve, reject) => {

@@ -13,15 +13,19 @@ import { ScriptedPool } from "../support/scripted-pool.ts";
 
 const run = promisify(execFile);
 
-/** Neither an image nor a log comes out of kwok. */
-const leftOut = /^(npm run image|helm test) /;
+/** Neither an image nor a log comes out of kwok, and nobody answers at the edge's front. */
+const leftOut = /^(npm run image|docker push|helm test|kubectl .* logs|curl) /;
 
 /** The commands under a heading of the guide, as a newcomer copies them. */
 async function commandsUnder(heading: string, edgeUrl: string): Promise<string> {
   const guide = await readFile(join(checkout, "docs/guides/cluster.md"), "utf8");
-  const after = guide.slice(guide.indexOf(`\n## ${heading}\n`));
-  const [, block = ""] = /```sh\n([^]*?)```/.exec(after) ?? [];
-  const lines = block.split("\n").filter((line) => !leftOut.test(line));
+  const after = guide.slice(guide.indexOf(`\n## ${heading}\n`) + 1);
+  const [section = ""] = /^.*\n[^]*?(?=\n##)/.exec(after) ?? [];
+  const blocks = [...section.matchAll(/```sh\n([^]*?)```/g)].map(([, block = ""]) => block);
+  const lines = blocks
+    .join("")
+    .split("\n")
+    .filter((line) => !leftOut.test(line));
   return lines.join("\n").replaceAll("https://edge.example.com", edgeUrl);
 }
 

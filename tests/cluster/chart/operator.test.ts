@@ -117,6 +117,12 @@ describe.skipIf(!hasControlPlane)("the operator that the chart installs", () => 
   it("has the rights that are explained, and no other", async () => {
     const role = await renderedRights("millrace-operator", enabled);
     expect(role.toSorted()).toEqual(explained(operatorRights).toSorted());
+    const open = { ...enabled, "networkPolicy.enabled": false };
+    const without = explained(
+      operatorRights.filter(({ resource }) => resource !== "networkpolicies"),
+    );
+    const withoutPolicies = await renderedRights("millrace-operator", open);
+    expect(withoutPolicies.toSorted()).toEqual(without.toSorted());
     const lease = await renderedRights("millrace-operator-lease", enabled);
     expect(lease.toSorted()).toEqual(explained(leaseRights).toSorted());
     const warm = await renderedRights("millrace-warm", { ...enabled, "warmPool.size": 1 });

@@ -83,7 +83,13 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
   });
 
   it("takes values of a chart that had fewer, as --reuse-values brings them", async () => {
-    const fewer = { "sessions.shared": null, "operator.uninstallSeconds": null, tracing: null };
+    const fewer = {
+      "sessions.shared": null,
+      "operator.uninstallSeconds": null,
+      tracing: null,
+      proxy: null,
+      "runners.poolTokenFrom": null,
+    };
     expect(await render(fewer)).toEqual(await render({}));
   });
 
@@ -159,6 +165,44 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
     expect(JSON.stringify(await render({}))).not.toContain("OTEL_");
   });
 
+  it("tells everybody that leaves over a proxy where it is, and lets them there alone", async () => {
+    const manifests = await render(valuesVariants["a proxy for whatever leaves"] ?? {});
+    const pods = podSpecs(manifests);
+    expect(pods.length).toBe(4);
+    for (const [label, spec] of pods) {
+      expect(spec?.containers[0]?.env, label).toEqual(
+        expect.arrayContaining([
+          { name: "NO_PROXY", value: "localhost,127.0.0.1,.svc,.cluster.local" },
+          {
+            name: "HTTPS_PROXY",
+            valueFrom: { secretKeyRef: { name: "proxy", key: "https-proxy" } },
+          },
+        ]),
+      );
+    }
+    const policies = manifests.filter(({ kind }) => kind === "NetworkPolicy");
+    const leaving = policies.filter(({ spec }) => JSON.stringify(spec).includes('"egress"'));
+    expect(leaving.length).toBe(3);
+    for (const { metadata, spec } of leaving) {
+      expect(spec, metadata.name).toMatchObject({
+        egress: expect.arrayContaining([
+          {
+            ports: [{ protocol: "TCP", port: 3128 }],
+            to: [{ ipBlock: { cidr: "10.0.0.8/32" } }],
+          },
+        ]),
+      });
+      expect(JSON.stringify(spec), metadata.name).not.toContain("0.0.0.0/0");
+    }
+    expect(settingsOf(manifests)).toMatchObject({
+      proxy: {
+        url: "http://proxy.example.com:3128",
+        secret: { name: "proxy", key: "https-proxy" },
+      },
+    });
+    expect(JSON.stringify(await render({}))).not.toContain("HTTPS_PROXY");
+  });
+
   it("lets runners and the operator out to an edge on any port, wherever the API server is", async () => {
     const outside = { ipBlock: { cidr: "0.0.0.0/0" } };
     const values = { "edge.url": "https://edge.example.com:8443" };
@@ -187,6 +231,17 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
     expect(settingsOf(await render(values))).toMatchObject({ egress });
   });
 
+  it("makes no policy at all when there are to be none, and tells the operator so", async () => {
+    const manifests = await render({
+      ...valuesVariants["no network policies"],
+      "warmPool.size": 1,
+    });
+    expect(manifests.map(({ kind }) => kind)).not.toContain("NetworkPolicy");
+    expect(settingsOf(manifests)).toMatchObject({ networkPolicies: false });
+    expect(settingsOf(manifests)).not.toHaveProperty("egress");
+    expect(settingsOf(await render({}))).toMatchObject({ networkPolicies: true });
+  });
+
   it.each([
     ["no edge", { "edge.url": "" }, "edge.url"],
     ["an edge without a scheme", { "edge.url": "edge.example.com" }, "/edge/url"],
@@ -208,6 +263,16 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
     ],
     ["two releases of one namespace", { "sessions.shared": false }, "sessions.namespace"],
     ["an uninstall without time", { "operator.uninstallSeconds": 0 }, "/operator/uninstallSeconds"],
+    [
+      "a proxy that no policy lets anybody to",
+      { "proxy.httpsProxy": "http://proxy.example.com:3128" },
+      "proxy.to",
+    ],
+    [
+      "a proxy with a password in the values",
+      { "proxy.httpsProxy": "http://u:p@proxy.example.com:3128" },
+      "/proxy/httpsProxy",
+    ],
     ["accounts that nobody names", { "serviceAccounts.create": false }, "serviceAccounts."],
   ])("refuses %s, and names it", async (_, values, named) => {
     await expect(render(values)).rejects.toThrow(named);

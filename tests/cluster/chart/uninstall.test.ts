@@ -85,10 +85,15 @@ describe.skipIf(!hasControlPlane)("helm uninstall with sessions that run", () =>
     await operator.stop();
   }
 
-  async function uninstall(): Promise<string> {
-    const removed = helm(["uninstall", "millrace", "--namespace", namespace, "--wait"], {
-      KUBECONFIG: plane.kubeconfig,
-    });
+  const uninstall = () =>
+    withHook(
+      helm(["uninstall", "millrace", "--namespace", namespace, "--wait"], {
+        KUBECONFIG: plane.kubeconfig,
+      }),
+    );
+
+  /** What helm does meanwhile, and what the hook of it says. */
+  async function withHook(removed: Promise<unknown>): Promise<string> {
     const hook = runHookPod(plane, {
       namespace,
       job: "millrace-uninstall",
@@ -199,5 +204,34 @@ describe.skipIf(!hasControlPlane)("helm uninstall with sessions that run", () =>
     pool.start(runId);
     await cluster.untilPod("alone");
     expect((await cluster.read("alone")).status?.attempt).toBe(2);
+  });
+
+  it("does the same when an upgrade takes sessions away, where they were, and an install brings them back", async () => {
+    for (const name of ["works", "alone"]) {
+      pool.change(pool.runOf(name)?.runId ?? "", { status: "succeeded", completedAt: Date.now() });
+      await cluster.untilPhase(name, "Completed");
+      await cluster.end(name);
+    }
+    const runId = await cluster.running("off");
+    const upgrading = withHook(
+      release("upgrade", { "sessions.enabled": false, "edge.url": "https://another.example.com" }),
+    );
+    await waitUntil("the runner is asked to pause", () => pool.runOf("off")?.stopping ?? false);
+    pool.change(runId, { status: "waiting", stopping: false });
+    await cluster.end("off");
+    expect(await upgrading).toContain("nothing of the operator runs any more");
+    expect(await cluster.read("off")).toMatchObject({
+      status: { phase: "Stopped", reason: "Uninstalled" },
+    });
+    expect(await finalizersOf("off")).toEqual([]);
+    await waitUntil("nothing of sessions is left", async () => {
+      const kinds = ["get", "deployment,pods,jobs", "-A", "-o", "name"];
+      return (await plane.kubectl(...kinds)).stdout === "";
+    });
+    // There is nothing left to end: an upgrade like any other.
+    await release("upgrade", { "sessions.enabled": false });
+
+    await release("upgrade");
+    await plane.kubectl("-n", namespace, "get", "deployment", "millrace-operator");
   });
 });

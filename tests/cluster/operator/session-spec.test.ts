@@ -4,19 +4,25 @@ import type { AgenticSession } from "@millrace/contracts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkout } from "../../support/build-paths.ts";
 import { releaseAtEnd } from "../../support/cleanup.ts";
+import { ConnectProxy } from "../../support/connect-proxy.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { hasControlPlane } from "../support/binaries.ts";
 import { type ControlPlane, startControlPlane } from "../support/control-plane.ts";
 import { OperatorProcess } from "../support/operator-process.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
+import { SessionCluster } from "../support/session-cluster.ts";
 
 const definition = join(checkout, "operator/manifests/agenticsessions.millrace.dev.yaml");
 const kind = { group: "millrace.dev", version: "v1alpha1", plural: "agenticsessions" };
 const namespace = "default";
+const inCluster = { url: "http://proxy.example.com:3128", noProxy: ".svc" };
 
 /** No field of a session is ignored: it does something, or the API server refuses it. */
 describe.skipIf(!hasControlPlane)("the spec of a session", () => {
   let plane: ControlPlane;
+  let operator: OperatorProcess;
+  /** The way to the edge; nobody else knows its name. */
+  let proxy: ConnectProxy;
   const pool = new ScriptedPool();
 
   const objects = () => plane.admin().makeApiClient(CustomObjectsApi);
@@ -41,9 +47,19 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
     releaseAtEnd(() => plane.stop());
     await plane.kubectl("apply", "-f", definition);
     await plane.kubectl("wait", "--for=condition=Established", "crd/agenticsessions.millrace.dev");
-    const edgeUrl = await pool.listen();
+    const here = await pool.listen();
     releaseAtEnd(() => pool.close());
-    const operator = new OperatorProcess(plane, { edgeUrl, sessions: {} });
+    proxy = await ConnectProxy.start({ "edge.test": here });
+    operator = new OperatorProcess(plane, {
+      edgeUrl: "https://edge.test",
+      sessions: {
+        proxy: inCluster,
+        networkPolicies: false,
+        podAnnotations: { "test/run-for": "1h" },
+      },
+      // The API server's name is not among those that are reached without it.
+      env: { HTTPS_PROXY: proxy.url, NO_PROXY: ".svc", NODE_EXTRA_CA_CERTS: proxy.authority },
+    });
     await operator.start();
     releaseAtEnd(() => operator.kill());
   });
@@ -124,6 +140,8 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
       const variables = pod.spec?.containers[0]?.env?.map(({ name, value }) => [name, value]);
       expect(Object.fromEntries(variables ?? [])).toMatchObject({
         MILLRACE_WORKFLOW: JSON.stringify(workflow),
+        HTTPS_PROXY: inCluster.url,
+        NO_PROXY: inCluster.noProxy,
         AGENT_TEMPERATURE: "0.5",
         AGENT_MAX_TOKENS: "100",
         MILLRACE_MCP_FILE: "/run/millrace/session/mcp.json",
@@ -138,6 +156,11 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
       docs: { ...mcpServers.docs, ...defaults },
       open: { ...mcp, ...defaults },
     });
+  });
+
+  it("comes to the edge over the proxy, and to the API server without it", () => {
+    expect(pool.status).toMatchObject({ leader: true });
+    expect(new Set(proxy.asked)).toEqual(new Set(["edge.test:443"]));
   });
 
   it("stops a session that is silent for too long, and none in which something happens", async () => {
@@ -157,5 +180,25 @@ describe.skipIf(!hasControlPlane)("the spec of a session", () => {
       "it says why",
       async () => (await read("silent")).status?.reason === "Inactive",
     );
+  });
+
+  it("waits for the pool's token that its operator's Secret has by then, and fails nothing meanwhile", async () => {
+    const cluster = new SessionCluster(plane, pool);
+    const runId = await cluster.running("before");
+    // The edge is the first to change it.
+    pool.changeToken("pool-token-2");
+    await cluster.create("meanwhile");
+    await waitUntil("its run is asked for, and asked for again", () => pool.refused >= 2);
+    expect((await cluster.read("meanwhile")).status?.phase ?? "Pending").toBe("Pending");
+    operator.replacePoolToken("pool-token-2");
+    await waitUntil("it has a run", () => pool.runOf("meanwhile") !== undefined);
+    await cluster.end("before", 1, "Error");
+    await waitUntil("a report arrives over its socket", () => pool.reportsOf(runId).length === 1);
+    pool.change(runId, { status: "failed", completedAt: Date.now() });
+  });
+
+  it("makes no network policies where the values want none", async () => {
+    const { stdout } = await plane.kubectl("get", "networkpolicies", "-A", "-o", "name");
+    expect(stdout).toBe("");
   });
 });

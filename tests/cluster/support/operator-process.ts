@@ -1,8 +1,10 @@
+import { mkdtempSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findFreePort } from "../../../scripts/free-port.ts";
 import { ProcessGroup } from "../../../scripts/process-group.ts";
 import { checkout } from "../../support/build-paths.ts";
+import { MountedSecret } from "../../support/mounted-secret.ts";
 import type { ControlPlane } from "./control-plane.ts";
 
 export interface OperatorSettings {
@@ -22,6 +24,7 @@ const drainMs = 20_000;
 export class OperatorProcess {
   readonly #plane: ControlPlane;
   readonly #settings: OperatorSettings;
+  #poolToken: MountedSecret | undefined;
   #group: ProcessGroup | undefined;
   #port = 0;
 
@@ -34,9 +37,7 @@ export class OperatorProcess {
     const { directory, kubeconfig } = this.#plane;
     const { edgeUrl, name = "operator", sessions, env } = this.#settings;
     await mkdir(directory, { recursive: true });
-    const token = join(directory, "pool-token");
     const file = join(directory, `${name}-sessions.json`);
-    await writeFile(token, "pool-token");
     await writeFile(file, JSON.stringify({ image: "localhost/runner:1", ...sessions }));
     this.#port = await findFreePort("127.0.0.1");
     this.#group = await ProcessGroup.spawn({
@@ -48,7 +49,7 @@ export class OperatorProcess {
         KUBECONFIG: this.#settings.kubeconfig ?? kubeconfig,
         POD_NAME: name,
         EDGE_URL: edgeUrl,
-        POOL_TOKEN_FILE: token,
+        POOL_TOKEN_FILE: this.#mountToken(name).path("token"),
         SESSION_SETTINGS_FILE: file,
         HTTP_HOST: "127.0.0.1",
         HTTP_PORT: String(this.#port),
@@ -59,6 +60,21 @@ export class OperatorProcess {
       },
       logFile: join(directory, `${name}.log`),
     });
+  }
+
+  /** The Secret that its pod has mounted says so from now on. */
+  replacePoolToken(token: string): void {
+    this.#poolToken?.replace("token", token);
+  }
+
+  #mountToken(name: string): MountedSecret {
+    // Of each its own: one that is started in the place of another begins anew.
+    this.#poolToken ??= new MountedSecret(
+      mkdtempSync(join(this.#plane.directory, `${name}-pool-`)),
+      "token",
+      "pool-token",
+    );
+    return this.#poolToken;
   }
 
   /** SIGSTOP freezes it in the middle of its work, SIGCONT lets it go on. */

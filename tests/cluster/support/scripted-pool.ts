@@ -49,12 +49,19 @@ export class ScriptedPool {
   readonly unreadable = new Set<string>();
   /** Keys of reports, which while it is there are lost on their way to their run. */
   lost: Set<string> | undefined;
+  /** The one token that it takes; undefined: any. */
+  token: string | undefined;
+  /** HTTP requests that had another. */
+  refused = 0;
   /** HTTP requests that were answered. */
   requests = 0;
   readonly warmTokens: WarmTokenAsk[] = [];
   /** The operator's last word about its cluster. */
   status: PoolStatus | undefined;
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #server = createServer((request, response) => {
+    if (!this.#isAway && this.#isStrange(request)) this.#refuse(response);
+    else void this.#answer(request, response);
+  });
   readonly #sockets = new Set<WebSocket>();
   readonly #confirmed = new Set<string>();
   #again: NodeJS.Timeout | undefined;
@@ -70,6 +77,7 @@ export class ScriptedPool {
     const sockets = new WebSocketServer({ noServer: true });
     this.#server.on("upgrade", (request, socket, head) => {
       if (this.#isAway) socket.destroy();
+      else if (this.#isStrange(request)) socket.end("HTTP/1.1 401 No\r\n\r\n");
       else sockets.handleUpgrade(request, socket, head, (ws) => this.#connected(ws));
     });
     this.#again = setInterval(() => this.#startAgain(), 1000);
@@ -88,6 +96,22 @@ export class ScriptedPool {
   setAway(isAway: boolean): void {
     this.#isAway = isAway;
     if (isAway) for (const socket of this.#sockets) socket.terminate();
+  }
+
+  /** From now on it takes this token alone; whoever is connected has to come again. */
+  changeToken(token: string): void {
+    this.token = token;
+    for (const socket of this.#sockets) socket.terminate();
+  }
+
+  #refuse(response: ServerResponse): void {
+    this.refused += 1;
+    response.writeHead(401, { "content-type": "application/json" });
+    response.end(JSON.stringify({ code: "unauthenticated" }));
+  }
+
+  #isStrange({ headers }: IncomingMessage): boolean {
+    return this.token !== undefined && headers.authorization !== `Bearer ${this.token}`;
   }
 
   runOf(sessionName: string): SessionRun | undefined {
@@ -210,10 +234,7 @@ export class ScriptedPool {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#isAway) {
-      request.destroy();
-      return;
-    }
+    if (this.#isAway) return void request.destroy();
     this.requests += 1;
     const body = await text(request);
     const { pathname } = new URL(request.url ?? "", "http://edge");

@@ -63,5 +63,12 @@ export const valuesVariants: Readonly<Record<string, Values>> = {
       { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "observability" } } },
     ]),
   },
+  "a proxy for whatever leaves": {
+    "proxy.httpsProxy": "http://proxy.example.com:3128",
+    "proxy.secret": "proxy",
+    "proxy.to": '[{"ipBlock":{"cidr":"10.0.0.8/32"}}]',
+    "networkPolicy.egress.mode": "strict",
+  },
+  "a pool's token that is replaced without a restart": { "runners.poolTokenFrom": "file" },
   "no network policies": { "networkPolicy.enabled": false },
 };

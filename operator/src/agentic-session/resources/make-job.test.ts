@@ -10,6 +10,7 @@ const settings: SessionSettings = {
   pullPolicy: "IfNotPresent",
   pullSecrets: [],
   providerSecret: "providers",
+  networkPolicies: true,
   egress: [],
   resources: { requests: { cpu: "100m" }, limits: { cpu: "1", memory: "1Gi" } },
   graceSeconds: 30,

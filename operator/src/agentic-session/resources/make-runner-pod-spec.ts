@@ -49,7 +49,7 @@ function makeRunner(settings: SessionSettings, parts: RunnerParts): Wire<V1Conta
     name: sessionPod.container,
     image,
     imagePullPolicy: pullPolicy,
-    env: [...env, ...tracingVariables(settings)],
+    env: [...env, ...tracingVariables(settings), ...proxyVariables(settings)],
     ...(providerSecret !== undefined && {
       envFrom: [{ secretRef: { name: providerSecret, optional: true } }],
     }),
@@ -95,6 +95,18 @@ function tracingVariables({ tracing }: SessionSettings): readonly Wire<V1EnvVar>
   const { secret: name, key } = tracing.headers;
   const secretKeyRef = { name, key, optional: true };
   return [...variables, { name: "OTEL_EXPORTER_OTLP_HEADERS", valueFrom: { secretKeyRef } }];
+}
+
+/** A namespace without the Secret has no sessions: kubelet says which it misses, and nothing goes out another way. */
+function proxyVariables({ proxy }: SessionSettings): readonly Wire<V1EnvVar>[] {
+  if (!proxy) return [];
+  const { url, noProxy, secret } = proxy;
+  return [
+    { name: "NO_PROXY", value: noProxy },
+    secret
+      ? { name: "HTTPS_PROXY", valueFrom: { secretKeyRef: secret } }
+      : { name: "HTTPS_PROXY", value: url },
+  ];
 }
 
 export const workVolumes: readonly Wire<V1Volume>[] = [

@@ -20,6 +20,7 @@
 {{ toYaml . }}
 {{- end }}
 {{ include "millrace.tracingEgress" . }}
+{{ include "millrace.proxyEgress" . }}
 {{- end -}}
 
 {{- define "millrace.dnsEgress" -}}
@@ -67,6 +68,20 @@
 {{- else -}}
 - ports: [{ protocol: TCP, port: {{ $port }} }]
   to: {{- include "millrace.outside" . | nindent 4 }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The proxy, by what the values say it is: it mostly has a private address. */}}
+{{- define "millrace.proxyEgress" -}}
+{{- with .Values.proxy -}}
+{{- if .httpsProxy -}}
+{{- if .to -}}
+- ports: [{ protocol: TCP, port: {{ include "millrace.urlPort" .httpsProxy }} }]
+  to: {{- toYaml .to | nindent 4 }}
+{{- else if $.Values.networkPolicy.enabled -}}
+{{- fail "proxy.to: which peers are the proxy? Without them no NetworkPolicy lets anybody out to proxy.httpsProxy" }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -27,9 +27,11 @@ reason there fails a test. It may not create sessions: those are made by the peo
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [list, watch, create, patch]
+{{- if .Values.networkPolicy.enabled }}
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [create, patch]
+{{- end }}
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]

@@ -58,7 +58,8 @@ export class ScriptedPool {
   readonly warmTokens: WarmTokenAsk[] = [];
   /** The operator's last word about its cluster. */
   status: PoolStatus | undefined;
-  readonly #server = createServer((request, response) => {
+  /** Where processors are short, the 5 s that are usual end a connection on which a request is already under way. */
+  readonly #server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     if (!this.#isAway && this.#isStrange(request)) this.#refuse(response);
     else void this.#answer(request, response);
   });

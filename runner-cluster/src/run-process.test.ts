@@ -224,7 +224,7 @@ it("joins its pool again with the token that its Secret has by then, and its run
   child.kill("SIGTERM");
   expect(await exit).toBe(0);
   expect(await stderr).not.toMatch(/pool-token-[12]/);
-});
+}, 60_000);
 
 it("goes on with the run token that its Secret has, when the one it holds opens nothing any more", async () => {
   const platform = await usePlatform(onTestFinished);
@@ -244,4 +244,4 @@ it("goes on with the run token that its Secret has, when the one it holds opens 
   expect(platform.bearers.at(-1)).toBe("Bearer renewed-by-the-operator");
   expect(outcomeOf(platform)).toMatchObject({ kind: "failed", code: "provider_rejected" });
   expect(await stderr).not.toContain("renewed-by-the-operator");
-});
+}, 60_000);

@@ -116,7 +116,7 @@ function failed(facts: Facts, runId: string, failure: Found): Plan {
 }
 
 function endedQuietly(facts: Facts, wish: readonly Change[]): Plan {
-  const told = tellWaiting(facts) ?? tellHandedBack(facts);
+  const told = tellWaiting(facts) ?? tellRequeued(facts);
   // A runner that has released its run ends by itself; until then its pod holds the last of its files.
   if (facts.pod && !isPodOver(facts.pod) && !facts.pod.metadata.deletionTimestamp) {
     const { podName, graceSeconds } = { podName: facts.pod.metadata.name, graceSeconds: 30 };
@@ -132,12 +132,15 @@ function endedQuietly(facts: Facts, wish: readonly Change[]): Plan {
   };
 }
 
-function tellHandedBack({ run, session }: Facts): Told {
-  const message = "The runner has handed the run back";
+function tellRequeued({ run, session }: Facts): Told {
   const isWaiting = run?.status === "waiting";
+  // Handed back, failed, or silent: which of them the run object knows, and a fence that says so may come later.
+  const message = isWaiting
+    ? "The runner has handed the run back"
+    : "The attempt is over, the run is queued again";
   const phase = isWaiting ? "Stopping" : "Pending";
   if (session.status?.reason === "Inactive") return { phase, reason: "Inactive", message };
-  return { phase, reason: isWaiting ? "Stopping" : "HandedBack", message };
+  return { phase, reason: isWaiting ? "Stopping" : "Requeued", message };
 }
 
 function decideStop(facts: Facts, runId: string): Plan {

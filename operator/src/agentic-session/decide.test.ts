@@ -296,6 +296,6 @@ describe("what is decided for a session", () => {
     const pod = makePod({ phase: "Failed" });
     const plan = decide(makeFacts({ run, pod }));
     expect(plan.status.reports).toBeUndefined();
-    expect(plan.status).toMatchObject({ endedAttempt: 1, reason: "HandedBack" });
+    expect(plan.status).toMatchObject({ endedAttempt: 1, reason: "Requeued" });
   });
 });

@@ -24,6 +24,8 @@ const SettingsFile = z.object({
   /** From SIGTERM to SIGKILL, unless the platform says less. */
   graceSeconds: z.int().min(1).default(30),
   podAnnotations: z.record(z.string(), z.string()).default({}),
+  /** As which ServiceAccount of their namespace pods run, without its token; none: as `default`. */
+  serviceAccount: z.string().min(1).optional(),
   /** Variables with which runners export spans, and where what the collector asks for lies, in each namespace. */
   tracing: z
     .object({

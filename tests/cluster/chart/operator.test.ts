@@ -27,6 +27,7 @@ const identity = { owner: "*", user: "edge-user", group: "edge-users", namespace
 const enabled: Values = {
   ...requiredValues,
   "sessions.identities": JSON.stringify([identity]),
+  "sessions.serviceAccount": "builder",
 };
 
 const Rules = z.object({
@@ -181,6 +182,7 @@ describe.skipIf(!hasControlPlane)("the operator that the chart installs", () => 
     expect(JSON.parse(stdout)).toMatchObject({
       image: "millrace/runner:0.1.0",
       identities: [identity],
+      serviceAccount: "builder",
     });
   });
 

@@ -21,11 +21,12 @@ const settings: SessionSettings = {
 };
 const attempt = { attempt: 2, runId: "r", orgId: "o", projectId: "p" };
 
-const jobOf = (spec: object) => {
+const jobOf = (spec: object, more: Partial<SessionSettings> = {}) => {
   const asked = AgenticSessionSpec.parse({ prompt: "fix it", ...spec });
-  return makeJob(makeSession({ spec: asked }), attempt, settings);
+  return makeJob(makeSession({ spec: asked }), attempt, { ...settings, ...more });
 };
-const podOf = (spec: object) => jobOf(spec).spec?.template.spec;
+const podOf = (spec: object, more?: Partial<SessionSettings>) =>
+  jobOf(spec, more).spec?.template.spec;
 
 describe("the Job of an attempt", () => {
   it("is one try of a bounded time, which the session owns", () => {
@@ -97,5 +98,13 @@ describe("the Job of an attempt", () => {
       persistentVolumeClaim: { claimName: "fix-files" },
     });
     expect(podOf({})?.runtimeClassName).toBeUndefined();
+  });
+
+  it("runs as the ServiceAccount that the values name, without its token", () => {
+    expect(podOf({}, { serviceAccount: "builder" })).toMatchObject({
+      serviceAccountName: "builder",
+      automountServiceAccountToken: false,
+    });
+    expect(podOf({})).not.toHaveProperty("serviceAccountName");
   });
 });

@@ -24,6 +24,7 @@ export interface RunnerParts {
 export function makeRunnerPodSpec(settings: SessionSettings, parts: RunnerParts): Wire<V1PodSpec> {
   return {
     restartPolicy: "Never",
+    ...(settings.serviceAccount !== undefined && { serviceAccountName: settings.serviceAccount }),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: settings.graceSeconds,

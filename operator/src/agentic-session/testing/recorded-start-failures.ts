@@ -98,6 +98,14 @@ export const startFailures: readonly Recorded[] = [
     ),
   },
   {
+    what: "its ServiceAccount is not there",
+    reason: "AdmissionDenied",
+    facts: told(
+      "FailedCreate",
+      'Error creating: pods "fix-1-x" is forbidden: error looking up service account team/builder: serviceaccount "builder" not found',
+    ),
+  },
+  {
     what: "a webhook refuses the pod",
     reason: "AdmissionDenied",
     facts: told("FailedCreate", 'Error creating: admission webhook "p.example.com" denied it'),

@@ -296,4 +296,14 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
       expect(pool.reportsOf(pool.runOf(name)?.runId ?? "")).toEqual([]);
     }
   }, 300_000);
+
+  it("gives its Lease back when it is asked to end", async () => {
+    const holder = async () => {
+      const path = ["-o", "jsonpath={.spec.holderIdentity}"];
+      return (await plane.kubectl("get", "lease", "millrace-operator", ...path)).stdout;
+    };
+    expect(await holder()).not.toBe("");
+    await operator.stop();
+    expect(await holder()).toBe("");
+  });
 });

@@ -10,6 +10,7 @@ import { ScriptedPool } from "../support/scripted-pool.ts";
 import { SessionCluster } from "../support/session-cluster.ts";
 import { logCases } from "./log-cases.ts";
 import { messageCases } from "./message-cases.ts";
+import { pauseCases } from "./pause-cases.ts";
 
 const namespace = "default";
 
@@ -143,22 +144,7 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
     });
   });
 
-  it("pauses, and goes on in another pod", async () => {
-    const runId = await cluster.running("paused");
-    await cluster.patch("paused", { desiredState: "Stopped" });
-    await waitUntil("the platform was asked", () => pool.runOf("paused")?.stopping === true);
-    await cluster.untilPhase("paused", "Stopping");
-    pool.change(runId, { status: "waiting", stopping: false });
-    await cluster.end("paused");
-    await cluster.untilPhase("paused", "Stopped", "Stopped");
-    await cluster.untilGone("paused");
-    await cluster.patch("paused", { desiredState: "Running" });
-    await waitUntil("the second pod is there", async () => {
-      return (await cluster.jobsOf("paused")).some(({ metadata }) => metadata?.name === "paused-2");
-    });
-    expect(pool.reportsOf(runId)).toEqual([]);
-  });
-
+  pauseCases(() => ({ cluster, pool }));
   messageCases(() => ({ cluster, operator, pool }));
 
   it("cancels the run of a session that is deleted, and goes", async () => {
@@ -298,12 +284,10 @@ describe.skipIf(!hasControlPlane)("the life of a session", () => {
   }, 300_000);
 
   it("gives its Lease back when it is asked to end", async () => {
-    const holder = async () => {
-      const path = ["-o", "jsonpath={.spec.holderIdentity}"];
-      return (await plane.kubectl("get", "lease", "millrace-operator", ...path)).stdout;
-    };
-    expect(await holder()).not.toBe("");
+    const holder = ["-o", "jsonpath={.spec.holderIdentity}"];
+    const lease = ["get", "lease", "millrace-operator", ...holder];
+    expect((await plane.kubectl(...lease)).stdout).not.toBe("");
     await operator.stop();
-    expect(await holder()).toBe("");
+    expect((await plane.kubectl(...lease)).stdout).toBe("");
   });
 });

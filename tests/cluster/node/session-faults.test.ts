@@ -148,7 +148,7 @@ describe("a session that the cluster disturbs", () => {
     await bench.untilPhase("renewed", "Stopped", "Cancelled");
   });
 
-  it("says what is wrong with its repository or its model, tries as often as may help, and leaves nothing", async () => {
+  it("says what is wrong with its repository, its model or its MCP server, tries as often as may help, and leaves nothing", async () => {
     // A name that the cluster itself knows not to exist: nobody outside is asked.
     const url = "https://git.nowhere.svc.cluster.local/shop.git";
     const message = "The model gpt-99 does not exist";
@@ -157,9 +157,17 @@ describe("a session that the cluster disturbs", () => {
     await bench.apply("modelless", refused, { model: { name: "gpt-99" } });
     const model = { name: "claude-opus-4-6", provider: "anthropic" };
     await bench.apply("keyless", { build: [mark("a")] }, { model });
+    const docs = { url: "https://mcp.nowhere.svc.cluster.local/mcp" };
+    await bench.apply("toolless", { build: [mark("a")] }, { mcpServers: { docs } });
     const outcomes = [
       ["homeless", "RepositoryFailed", `${url} could not be cloned: `, [1, 2, 3]],
       ["modelless", "ProviderRejected", `openai answered 404: ${message}`, [1]],
+      [
+        "toolless",
+        "McpServerFailed",
+        `The MCP server docs (${docs.url}) cannot be used: `,
+        [1, 2, 3],
+      ],
       ["keyless", "ProviderRejected", "no key for anthropic. Set ANTHROPIC_API_KEY", [1]],
     ] as const;
     for (const [name, reason, words, attempts] of outcomes) {

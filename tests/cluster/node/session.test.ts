@@ -67,12 +67,16 @@ describe("a session on a real node", () => {
   };
 
   it("goes from kubectl apply to Completed, seen and kept at the edge", async () => {
-    await bench.apply("plain", { build: [mark("a"), { text: "Done." }] });
+    // glob and grep have a program of their own in the image.
+    const look = { toolCalls: [{ name: "glob", arguments: { pattern: "*.txt" } }] };
+    await bench.apply("plain", { build: [mark("a"), look, { text: "Done." }] });
     const run = await bench.follow("plain");
     const frames = await run.stream.toEnd();
     await expectRecord(bench.platform.api, run, frames);
     expect(frames.map(nameOf).at(-1)).toBe("done");
     expect(attemptsIn(frames)).toEqual([1]);
+    const found = frames.find(({ data }) => data["tool"] === "glob" && data["phase"] === "end");
+    expect(JSON.stringify(found?.data)).toContain("trace.txt");
     const session = await bench.untilPhase("plain", "Completed", "Succeeded");
     expect(session.status).toMatchObject({ runId: run.runId, attempt: 1 });
     expect((await bench.files(run)).get("trace.txt")).toBe("a\n");

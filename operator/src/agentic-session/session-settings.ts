@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Wire } from "../kube/kind.ts";
 
 const Amounts = z.record(z.string(), z.string());
+const Variable = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 /** What the chart's values say about all sessions. */
 const SettingsFile = z.object({
@@ -24,6 +25,8 @@ const SettingsFile = z.object({
   /** From SIGTERM to SIGKILL, unless the platform says less. */
   graceSeconds: z.int().min(1).default(30),
   podAnnotations: z.record(z.string(), z.string()).default({}),
+  /** More variables of the runner. Those that the operator sets itself win. */
+  env: z.record(z.string(), Variable).default({}),
   /** As which ServiceAccount of their namespace pods run, without its token; none: as `default`. */
   serviceAccount: z.string().min(1).optional(),
   /** Variables with which runners export spans, and where what the collector asks for lies, in each namespace. */

@@ -28,6 +28,7 @@ const enabled: Values = {
   ...requiredValues,
   "sessions.identities": JSON.stringify([identity]),
   "sessions.serviceAccount": "builder",
+  "sessions.env": JSON.stringify({ COMMAND_TIMEOUT_MS: 6_000_000 }),
 };
 
 const Rules = z.object({
@@ -183,6 +184,7 @@ describe.skipIf(!hasControlPlane)("the operator that the chart installs", () => 
       image: "millrace/runner:0.1.0",
       identities: [identity],
       serviceAccount: "builder",
+      env: { COMMAND_TIMEOUT_MS: 6_000_000 },
     });
   });
 

@@ -89,8 +89,16 @@ describe.skipIf(!hasControlPlane)("the chart, rendered", () => {
       tracing: null,
       proxy: null,
       "runners.poolTokenFrom": null,
+      "sessions.env": null,
+      "sessions.serviceAccount": null,
     };
     expect(await render(fewer)).toEqual(await render({}));
+  });
+
+  it("writes large numbers as they were written", async () => {
+    const specs = new Map(podSpecs(await render({ "runners.env": '{"RUN_TIMEOUT_MS":7200000}' })));
+    const [runner] = specs.get("Deployment/m-millrace-runner")?.containers ?? [];
+    expect(runner?.env).toContainEqual({ name: "RUN_TIMEOUT_MS", value: "7200000" });
   });
 
   it("mounts no token of the cluster where runs execute", async () => {

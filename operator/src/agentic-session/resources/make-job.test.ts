@@ -15,6 +15,7 @@ const settings: SessionSettings = {
   resources: { requests: { cpu: "100m" }, limits: { cpu: "1", memory: "1Gi" } },
   graceSeconds: 30,
   podAnnotations: {},
+  env: { COMMAND_TIMEOUT_MS: "60000", POOL: "not-this", HTTPS_PROXY: "http://not-this" },
   identities: [],
   edgeUrl: "https://edge.example.com",
   pool: "default",
@@ -98,6 +99,15 @@ describe("the Job of an attempt", () => {
       persistentVolumeClaim: { claimName: "fix-files" },
     });
     expect(podOf({})?.runtimeClassName).toBeUndefined();
+  });
+
+  it("is told the values' variables, and no name twice", () => {
+    const proxy = { url: "http://proxy:3128", noProxy: "" };
+    const variables = podOf({}, { proxy })?.containers[0]?.env ?? [];
+    const told = new Map(variables.map(({ name, value }) => [name, value]));
+    expect(told.size).toBe(variables.length);
+    expect(told.get("COMMAND_TIMEOUT_MS")).toBe("60000");
+    expect([told.get("POOL"), told.get("HTTPS_PROXY")]).toEqual(["default", proxy.url]);
   });
 
   it("runs as the ServiceAccount that the values name, without its token", () => {

@@ -50,7 +50,11 @@ function makeRunner(settings: SessionSettings, parts: RunnerParts): Wire<V1Conta
     name: sessionPod.container,
     image,
     imagePullPolicy: pullPolicy,
-    env: [...env, ...tracingVariables(settings), ...proxyVariables(settings)],
+    env: besides(settings.env, [
+      ...env,
+      ...tracingVariables(settings),
+      ...proxyVariables(settings),
+    ]),
     ...(providerSecret !== undefined && {
       envFrom: [{ secretRef: { name: providerSecret, optional: true } }],
     }),
@@ -70,6 +74,15 @@ function makeRunner(settings: SessionSettings, parts: RunnerParts): Wire<V1Conta
       ...mounts,
     ],
   };
+}
+
+/** No name twice: the API server takes a container's variables for a map. */
+function besides(
+  given: Readonly<Record<string, string>>,
+  own: readonly Wire<V1EnvVar>[],
+): readonly Wire<V1EnvVar>[] {
+  const taken = new Set(own.map(({ name }) => name));
+  return [...toVariables(given).filter(({ name }) => !taken.has(name)), ...own];
 }
 
 /** Variables that every runner of a session is told. */

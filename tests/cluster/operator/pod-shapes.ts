@@ -26,7 +26,10 @@ export const final = new Set([
   "AdmissionDenied",
 ]);
 
-/** As kubelet and the scheduler leave a pod. The full list stands in the operator's `decide-failures.test.ts`. */
+/**
+ * As kubelet and the scheduler leave a pod, by reason, and by whom where there are two. The full list stands in the operator's
+ * `decide-failures.test.ts`.
+ */
 export const shapes: Readonly<Record<string, (pod: V1Pod) => object>> = {
   Evicted: (pod) => ({
     phase: "Failed",
@@ -39,6 +42,13 @@ export const shapes: Readonly<Record<string, (pod: V1Pod) => object>> = {
     phase: "Failed",
     conditions: disrupted("PreemptionByScheduler", "preempting to accommodate a higher priority"),
     containerStatuses: containers(pod, terminated(143, "Error")),
+  }),
+  "Preempted-kubelet": (pod) => ({
+    phase: "Failed",
+    reason: "Preempting",
+    message: "Preempted in order to admit critical pod",
+    conditions: disrupted("TerminationByKubelet", "Preempted in order to admit critical pod"),
+    containerStatuses: containers(pod, terminated(137, "Error")),
   }),
   NodeShutdown: (pod) => ({
     phase: "Failed",
@@ -81,6 +91,15 @@ export const stuck: Readonly<Record<string, (pod: V1Pod) => object>> = {
   BadSettings: (pod) => ({
     phase: "Failed",
     containerStatuses: unstarted(pod, terminated(2, "Error")),
+  }),
+  // Whoever changes pods on their way in may give them one.
+  InitContainerFailed: (pod) => ({
+    phase: "Failed",
+    containerStatuses: unstarted(pod, { waiting: { reason: "PodInitializing" } }),
+    initContainerStatuses: unstarted(pod, terminated(4, "Error"))?.map((status) => ({
+      ...status,
+      name: "prepare",
+    })),
   }),
   NodeShutdown: () => ({
     phase: "Failed",

@@ -126,11 +126,12 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
 
   it("reports what became of the pods of others that died as the cluster does it", async () => {
     const core = plane.admin().makeApiClient(CoreV1Api);
-    const names = Object.keys(shapes).map((reason) => [reason, reason.toLowerCase()] as const);
+    const names = Object.keys(shapes).map((shape) => [shape, shape.toLowerCase()] as const);
     await Promise.all(names.map(([, name]) => cluster.running(name)));
-    for (const [reason, name] of names) {
+    for (const [shape, name] of names) {
+      const reason = shape.replace(/-.*/, "");
       const [pod] = await cluster.podsOf(name);
-      const body = { status: pod && shapes[reason]?.(pod) };
+      const body = { status: pod && shapes[shape]?.(pod) };
       const patch = { name: pod?.metadata?.name ?? "", namespace, body };
       await core.patchNamespacedPodStatus(patch, mergePatch);
       const runId = pool.runOf(name)?.runId ?? "";

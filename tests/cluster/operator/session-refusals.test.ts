@@ -8,6 +8,7 @@ import { OperatorProcess } from "../support/operator-process.ts";
 import { ScriptedPool } from "../support/scripted-pool.ts";
 import { SessionCluster } from "../support/session-cluster.ts";
 import { exits, failedMount, final, shapes, stuck } from "./pod-shapes.ts";
+import { killedProxy, untilMeshed } from "./sidecar.ts";
 
 const namespace = "default";
 const mergePatch = setHeaderOptions("Content-Type", "application/merge-patch+json");
@@ -25,7 +26,7 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
     releaseAtEnd(() => plane.stop());
     cluster = new SessionCluster(plane, pool);
     await cluster.define();
-    for (const name of ["full", "crowded", "strict", "doomed"])
+    for (const name of ["full", "crowded", "strict", "doomed", "meshed"])
       await plane.kubectl("create", "namespace", name);
     const quota = (name: string, what: string) =>
       plane.kubectl("-n", name, "create", "quota", "small", `--hard=count/${what}=0`);
@@ -45,6 +46,7 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
         { owner: "key:crowded", user: "carol", namespace: "crowded" },
         { owner: "key:strict", user: "carol", namespace: "strict" },
         { owner: "key:doomed", user: "carol", namespace: "doomed" },
+        { owner: "key:meshed", user: "carol", namespace: "meshed" },
       ],
     };
     operator = new OperatorProcess(plane, { edgeUrl, sessions });
@@ -139,6 +141,26 @@ describe.skipIf(!hasControlPlane)("what the cluster does not do for a session", 
       expect(pool.reportsOf(runId)[0]).toMatchObject({ kind: "ended", reason });
       expect(pool.reportsOf(runId)[0]?.retryable).toBe(!final.has(reason));
     }
+  });
+
+  it("reports a sidecar that was killed for its memory", async () => {
+    const core = plane.admin().makeApiClient(CoreV1Api);
+    const there = { namespace: "meshed" };
+    await untilMeshed(plane, there.namespace);
+    const runId = pool.createAtEdge("key:meshed");
+    pool.start(runId);
+    const pods = async () => (await core.listNamespacedPod(there)).items;
+    await waitUntil("it has a pod that runs", async () => {
+      return (await pods())[0]?.status?.phase === "Running";
+    });
+    const [pod] = await pods();
+    const name = pod?.metadata?.name ?? "";
+    const body = { status: { initContainerStatuses: [killedProxy()] } };
+    await core.patchNamespacedPodStatus({ ...there, name, body }, mergePatch);
+    await waitUntil("it is reported", () => pool.reportsOf(runId).length === 1);
+    const report = { reason: "OutOfMemory", retryable: true };
+    expect(pool.reportsOf(runId)[0]).toMatchObject(report);
+    expect(pool.reportsOf(runId)[0]?.message).toContain("proxy");
   });
 
   const startReports = (reason: string) => pool.reportsOf(pool.runOf(nameOf(reason))?.runId ?? "");

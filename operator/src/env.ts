@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { PoolName } from "@millrace/contracts";
+import { PoolName, ProxySettings, proxySpellings } from "@millrace/contracts";
 import { readTraceSettings, type TraceSettings } from "@millrace/telemetry";
 import { z } from "zod";
-import { ProxyKnobs, proxySpellings } from "./edge/proxy.ts";
 
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
@@ -35,7 +34,7 @@ const Knobs = z.object({
     .string()
     .default("/etc/millrace/sessions.json")
     .describe("what all sessions have in common, as JSON (operator/README.md)"),
-  ...ProxyKnobs.shape,
+  ...ProxySettings.shape,
   LEASE_NAME: z.string().min(1).default("millrace-operator").describe("one replica of it leads"),
   LEASE_SECONDS: positive(15).describe("a silent leader is replaced after this"),
   WORKERS: positive(10).describe("sessions reconciled at a time"),

@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { PoolName } from "@millrace/contracts";
+import { PoolName, ProxySettings, proxySpellings } from "@millrace/contracts";
 import { readTraceSettings, secretsOfTracing, type TraceSettings } from "@millrace/telemetry";
 import { z } from "zod";
-import { ProxyKnobs, proxySpellings, secretsOfProxy } from "./edge/proxy.ts";
+import { secretsOfProxy } from "./edge/proxy.ts";
 import { EngineEnv, Milliseconds } from "./engine/engine-env.ts";
 import { ProviderEnv, secretsOf, variablesOf } from "./models/provider-env.ts";
 import { providers } from "./models/providers.ts";
@@ -26,7 +26,7 @@ const Knobs = z.object({
     .default("http://127.0.0.1:8787")
     .describe("the edge this runner works for"),
   ...StartKnobs.shape,
-  ...ProxyKnobs.shape,
+  ...ProxySettings.shape,
   POOL: PoolName.default("default").describe("the pool to join"),
   EDGE_WAIT_MS: Milliseconds.default(120_000).describe(
     "how long a session waits for an edge that does not answer",

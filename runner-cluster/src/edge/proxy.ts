@@ -1,37 +1,21 @@
+import type { ProxySettings } from "@millrace/contracts";
 import http from "node:http";
 import https from "node:https";
-import { z } from "zod";
 
 declare module "node:http" {
   /** Of Node 24.14 and newer, for `fetch` and the global agents. Not in the types yet. */
   export function setGlobalProxyFromEnv(env: Readonly<Record<string, string>>): () => void;
 }
 
-/** How a process is told of a proxy; `--help` prints these among its settings. */
-export const ProxyKnobs = z.object({
-  HTTPS_PROXY: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe("proxy for whatever leaves over https, with credentials if it wants any"),
-  NO_PROXY: z.string().optional().describe("hosts that are reached without it"),
-});
-type ProxyKnobs = z.output<typeof ProxyKnobs>;
-
-/** As curl and Node know these two: the lower case wins. */
-export const proxySpellings = (raw: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
-  HTTPS_PROXY: raw["https_proxy"] ?? raw["HTTPS_PROXY"],
-  NO_PROXY: raw["no_proxy"] ?? raw["NO_PROXY"],
-});
-
-/** The same for a program that is started from here. */
-export function proxyVariables({ HTTPS_PROXY: url, NO_PROXY: none }: ProxyKnobs) {
+/** For a program that is started from here. */
+export function proxyVariables({ HTTPS_PROXY: url, NO_PROXY: none }: ProxySettings) {
   if (url === undefined) return {};
   const variables: Record<string, string> = { HTTPS_PROXY: url, https_proxy: url };
   return none === undefined ? variables : { ...variables, NO_PROXY: none, no_proxy: none };
 }
 
 /** For commands of a run: whoever has written them is told where the proxy is, and not how it is opened. */
-export function openProxyVariables(knobs: ProxyKnobs): Readonly<Record<string, string>> {
+export function openProxyVariables(knobs: ProxySettings): Readonly<Record<string, string>> {
   if (knobs.HTTPS_PROXY === undefined) return {};
   const url = new URL(knobs.HTTPS_PROXY);
   url.username = "";
@@ -40,7 +24,7 @@ export function openProxyVariables(knobs: ProxyKnobs): Readonly<Record<string, s
 }
 
 /** From now on `fetch`, and sockets with `socketAgent`, go through the proxy. Must run before the first of them. */
-export function useProxy({ HTTPS_PROXY: url, NO_PROXY: none }: ProxyKnobs): void {
+export function useProxy({ HTTPS_PROXY: url, NO_PROXY: none }: ProxySettings): void {
   if (url === undefined) return;
   http.setGlobalProxyFromEnv({ https_proxy: url, ...(none !== undefined && { no_proxy: none }) });
 }
@@ -50,7 +34,7 @@ export const socketAgent = (url: URL): { readonly agent?: https.Agent } =>
   url.protocol === "wss:" ? { agent: https.globalAgent } : {};
 
 /** What must appear in no log line and no event. */
-export function secretsOfProxy({ HTTPS_PROXY: url }: ProxyKnobs): readonly string[] {
+export function secretsOfProxy({ HTTPS_PROXY: url }: ProxySettings): readonly string[] {
   if (url === undefined) return [];
   const { password } = new URL(url);
   return password === "" ? [] : [password, decodeURIComponent(password)];
